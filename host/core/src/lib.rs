@@ -1,1 +1,22 @@
-//! Under construction.
+//! What Bellows decides.
+//!
+//! Two laws: nothing here reads or writes the world, and time is an argument ([`Now`]). The shell carries facts in as
+//! [`machine::Event`]s and carries [`machine::Effect`]s out.
+
+pub mod connection;
+pub mod failure;
+pub mod grant;
+pub mod problem;
+pub mod reading;
+pub mod scaler;
+
+use std::time::Duration;
+
+/// The instant of a step, by two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Time since the process started, which never jumps. Every wait and every age is counted on it.
+    pub steady: Duration,
+    /// The date, which may jump. Only what is shown to people and what other processes wrote is compared with it.
+    pub wall: jiff::Timestamp,
+}
