@@ -97,7 +97,9 @@ impl Connection {
     pub fn parse(protocols: &[Protocol], fields: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
         match protocols.first() {
             Some(Protocol::Redis) => parse_redis(fields).map(Self::Redis),
-            Some(other) => Err(vec![Problem::new("", format!("connections of protocol {other:?} are not lent by this release"))]),
+            Some(other) => {
+                Err(vec![Problem::new("", format!("connections of protocol {other:?} are not lent by this release"))])
+            }
             None => Err(vec![Problem::new("", "the scaler declares a connection without a protocol")]),
         }
     }
@@ -168,7 +170,8 @@ fn split_address(address: &str) -> Option<(String, u16)> {
 fn valid(host: &str, port: &str) -> Option<(String, u16)> {
     let host = host.trim();
     let port = port.trim().parse::<u16>().ok().filter(|port| *port > 0)?;
-    let printable = !host.is_empty() && host.chars().all(|letter| letter.is_ascii_graphic() && letter != '/' && letter != '@');
+    let printable =
+        !host.is_empty() && host.chars().all(|letter| letter.is_ascii_graphic() && letter != '/' && letter != '@');
     printable.then(|| (host.to_owned(), port))
 }
 
@@ -184,7 +187,10 @@ fn tls<'a>(field: &impl Fn(&str) -> Option<&'a str>, problems: &mut Vec<Problem>
         }
     };
     if enabled.is_some() && mode.is_some() {
-        problems.push(Problem::new("enableTLS", "set either enableTLS in the trigger or tls in the authentication, not both"));
+        problems.push(Problem::new(
+            "enableTLS",
+            "set either enableTLS in the trigger or tls in the authentication, not both",
+        ));
     }
     let unsafe_ssl = flag("unsafeSsl", field("unsafe-ssl"), problems).unwrap_or(false);
     let identity = match (field("certificate"), field("key")) {
@@ -196,7 +202,8 @@ fn tls<'a>(field: &impl Fn(&str) -> Option<&'a str>, problems: &mut Vec<Problem>
         }
     };
     if field("key-password").is_some() {
-        problems.push(Problem::new("keyPassword", "encrypted keys are not read by this release: give the key unencrypted"));
+        problems
+            .push(Problem::new("keyPassword", "encrypted keys are not read by this release: give the key unencrypted"));
     }
     let on = enabled.or(mode).unwrap_or(false);
     on.then(|| Tls { verify: !unsafe_ssl, authorities: field("ca").map(str::to_owned), identity })
@@ -243,7 +250,8 @@ mod tests {
 
     #[test]
     fn every_wrong_field_is_named_at_once() {
-        let problems = parse(&[("hosts", "c"), ("enable-tls", "yes"), ("database", "-1"), ("certificate", "x")]).unwrap_err();
+        let problems =
+            parse(&[("hosts", "c"), ("enable-tls", "yes"), ("database", "-1"), ("certificate", "x")]).unwrap_err();
         let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
         assert_eq!(fields, ["port", "databaseIndex", "enableTLS", "cert"]);
     }

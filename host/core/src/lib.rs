@@ -3,12 +3,16 @@
 //! Two laws: nothing here reads or writes the world, and time is an argument ([`Now`]). The shell carries facts in as
 //! [`machine::Event`]s and carries [`machine::Effect`]s out.
 
+pub mod batch;
 pub mod connection;
+pub mod draft;
 pub mod failure;
 pub mod grant;
+pub mod parameter;
 pub mod problem;
 pub mod reading;
 pub mod scaler;
+pub mod workload;
 
 use std::time::Duration;
 

@@ -31,7 +31,11 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.field.is_empty() { write!(out, "{}", self.message) } else { write!(out, "{}: {}", self.field, self.message) }
+        if self.field.is_empty() {
+            write!(out, "{}", self.message)
+        } else {
+            write!(out, "{}: {}", self.field, self.message)
+        }
     }
 }
 

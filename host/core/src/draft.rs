@@ -1,0 +1,381 @@
+//! A ScaledObject as written, and everything that can be said against it: [`Draft`] → [`Workload`].
+//!
+//! What this release does not do is refused by name here, never silently ignored.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::batch::BatchKey;
+use crate::problem::Problem;
+use crate::scaler::{Metric, TargetType};
+use crate::workload::{
+    Bounds, FirstStep, HpaShape, ObjectKey, Planned, ScaleUp, Target, Workload, WorkloadMetric, WorkloadTrigger,
+};
+
+/// A ScaledObject as written: nothing checked but that it is a ScaledObject.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Draft {
+    /// `spec.scaleTargetRef`.
+    pub target: TargetDraft,
+    /// `spec.pollingInterval`, seconds.
+    pub polling_interval: Option<i64>,
+    /// `spec.cooldownPeriod`, seconds.
+    pub cooldown_period: Option<i64>,
+    /// `spec.initialCooldownPeriod`, seconds.
+    pub initial_cooldown_period: Option<i64>,
+    /// `spec.idleReplicaCount`.
+    pub idle_replicas: Option<i64>,
+    /// `spec.minReplicaCount`.
+    pub min_replicas: Option<i64>,
+    /// `spec.maxReplicaCount`.
+    pub max_replicas: Option<i64>,
+    /// `spec.fallback` is there.
+    pub fallback: bool,
+    /// `spec.advanced.scalingModifiers` is there and sets something.
+    pub scaling_modifiers: bool,
+    /// `spec.advanced.restoreToOriginalReplicaCount`.
+    pub restore_original: bool,
+    /// `spec.advanced.horizontalPodAutoscalerConfig.name`.
+    pub hpa_name: Option<String>,
+    /// `spec.advanced.horizontalPodAutoscalerConfig.behavior`, as JSON, copied verbatim into the HPA.
+    pub behavior: Option<Arc<str>>,
+    /// The `scaleUp` part of it, as far as the first step needs it.
+    pub scale_up: Option<ScaleUp>,
+    /// `spec.triggers`.
+    pub triggers: Vec<TriggerDraft>,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// `spec.scaleTargetRef` as written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TargetDraft {
+    /// `apps/v1` where absent.
+    pub api_version: Option<String>,
+    /// `Deployment` where absent.
+    pub kind: Option<String>,
+    /// Name of the target.
+    pub name: String,
+    /// `envSourceContainerName`; the first container where absent.
+    pub container: Option<String>,
+}
+
+/// One entry of `spec.triggers` as written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TriggerDraft {
+    /// `type`.
+    pub kind: String,
+    /// `name`.
+    pub name: Option<String>,
+    /// `metadata`.
+    pub metadata: BTreeMap<String, String>,
+    /// `metricType`.
+    pub metric_type: Option<String>,
+    /// `authenticationRef.name`, where there is one.
+    pub authentication: Option<String>,
+    /// `useCachedMetrics`: accepted and without effect, because every metric is answered from memory.
+    pub cached: bool,
+}
+
+/// Annotation that chooses the first step: `policy` (default), `wanted`, or `one`.
+pub const FIRST_STEP_ANNOTATION: &str = "bellows.dev/first-step";
+/// Longest name of an HPA: it becomes a label's value.
+const NAME_MAX: usize = 63;
+/// Most triggers of one object; KEDA has no bound, an HPA of more than this is of no use to anyone.
+const TRIGGERS_MAX: usize = 100;
+
+impl Draft {
+    /// Everything that can be said against the draft without asking a scaler or the cluster.
+    pub fn problems(&self, key: &ObjectKey) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Err(wrong) = self.bounds() {
+            problems.extend(wrong);
+        }
+        for (field, value, least) in [
+            ("spec.pollingInterval", self.polling_interval, 1),
+            ("spec.cooldownPeriod", self.cooldown_period, 0),
+            ("spec.initialCooldownPeriod", self.initial_cooldown_period, 0),
+        ] {
+            if value.is_some_and(|value| value < least || value > i64::from(i32::MAX)) {
+                problems.push(Problem::new(field, format!("must be a number of seconds, {least} or more")));
+            }
+        }
+        if self.target.name.is_empty() {
+            problems.push(Problem::new("spec.scaleTargetRef.name", "required: the name of what is scaled"));
+        }
+        if self.hpa_name(key).len() > NAME_MAX {
+            let message = format!(
+                "the HPA's name {:?} is longer than {NAME_MAX} characters: give a shorter one",
+                self.hpa_name(key)
+            );
+            problems.push(Problem::new("spec.advanced.horizontalPodAutoscalerConfig.name", message));
+        }
+        if let Err(problem) = self.first_step() {
+            problems.push(problem);
+        }
+        self.refused_by_name(&mut problems);
+        self.trigger_problems(&mut problems);
+        problems
+    }
+
+    fn hpa_name(&self, key: &ObjectKey) -> String {
+        self.hpa_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| format!("keda-hpa-{}", key.name))
+    }
+
+    fn refused_by_name(&self, problems: &mut Vec<Problem>) {
+        let mut refuse = |field: &str| problems.push(Problem::new(field, "not supported by this release of Bellows"));
+        if self.fallback {
+            refuse("spec.fallback");
+        }
+        if self.scaling_modifiers {
+            refuse("spec.advanced.scalingModifiers");
+        }
+        for name in ["paused", "paused-replicas", "paused-scale-in", "paused-scale-out", "force-activation"] {
+            let annotation = format!("autoscaling.keda.sh/{name}");
+            // `paused: "false"` asks for what we do anyway; the replica count pauses by being there.
+            let asked = self
+                .annotations
+                .get(&annotation)
+                .is_some_and(|value| name == "paused-replicas" || crate::connection::parse_bool(value) != Some(false));
+            if asked {
+                refuse(&format!("metadata.annotations[{annotation}]"));
+            }
+        }
+    }
+
+    fn trigger_problems(&self, problems: &mut Vec<Problem>) {
+        if self.triggers.is_empty() || self.triggers.len() > TRIGGERS_MAX {
+            problems.push(Problem::new("spec.triggers", format!("must have from 1 to {TRIGGERS_MAX} entries")));
+        }
+        let mut names = BTreeSet::new();
+        for (index, trigger) in self.triggers.iter().enumerate() {
+            let at = |field: &str| format!("spec.triggers[{index}].{field}");
+            if trigger.kind.is_empty() {
+                problems.push(Problem::new(at("type"), "required: the trigger type of a scaler"));
+            }
+            if trigger.name.as_ref().is_some_and(|name| !name.is_empty() && !names.insert(name)) {
+                problems.push(Problem::new(at("name"), "is the name of an earlier trigger: names are unique"));
+            }
+            if trigger.authentication.is_some() {
+                problems.push(Problem::new(at("authenticationRef"), "not supported by this release of Bellows"));
+            }
+            if let Err(message) = metric_type(trigger) {
+                problems.push(Problem::new(at("metricType"), message));
+            }
+        }
+    }
+
+    fn bounds(&self) -> Result<Bounds, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut count = |field: &str, value: Option<i64>, least: i64, default: u32| match value {
+            None => default,
+            Some(value) => match u32::try_from(value).ok().filter(|_| value >= least && value <= i64::from(i32::MAX)) {
+                Some(count) => count,
+                None => {
+                    problems.push(Problem::new(format!("spec.{field}"), format!("must be {least} or more")));
+                    default
+                }
+            },
+        };
+        let min = count("minReplicaCount", self.min_replicas, 0, 0);
+        let max = count("maxReplicaCount", self.max_replicas, 1, 100);
+        let idle = self.idle_replicas.map(|value| count("idleReplicaCount", Some(value), 0, 0));
+        if min > max {
+            let message = format!("is {min}, more than maxReplicaCount {max}");
+            problems.push(Problem::new("spec.minReplicaCount", message));
+        }
+        // KEDA's rule: an absent minimum leaves no room for idle, an explicit 0 counts as 1.
+        let below = self.min_replicas.map_or(0, |_| min.max(1));
+        if idle.is_some_and(|idle| idle >= below) {
+            problems
+                .push(Problem::new("spec.idleReplicaCount", "must be less than minReplicaCount, which must be given"));
+        }
+        if problems.is_empty() { Ok(Bounds { min, max, idle }) } else { Err(problems) }
+    }
+
+    fn first_step(&self) -> Result<FirstStep, Problem> {
+        match self.annotations.get(FIRST_STEP_ANNOTATION).map(String::as_str) {
+            None | Some("policy") => Ok(FirstStep::Policy),
+            Some("wanted") => Ok(FirstStep::Wanted),
+            Some("one") => Ok(FirstStep::One),
+            Some(other) => Err(Problem::new(
+                format!("metadata.annotations[{FIRST_STEP_ANNOTATION}]"),
+                format!("{other:?} is none of policy, wanted, one"),
+            )),
+        }
+    }
+
+    /// The workload, once the cluster said what the target is and scalers planned the triggers (`planned[i]` is
+    /// `triggers[i]`), or everything that is wrong.
+    pub fn parse(&self, key: &ObjectKey, target: Target, planned: Vec<Planned>) -> Result<Workload, Vec<Problem>> {
+        let mut problems = self.problems(key);
+        let triggers = self.name_metrics(key, planned, &mut problems);
+        let (bounds, first_step) = match (self.bounds(), self.first_step()) {
+            (Ok(bounds), Ok(first_step)) if problems.is_empty() => (bounds, first_step),
+            _ => return Err(problems),
+        };
+        Ok(Workload {
+            key: key.clone(),
+            target,
+            bounds,
+            interval: seconds(self.polling_interval, 30),
+            cooldown: seconds(self.cooldown_period, 300),
+            initial_cooldown: seconds(self.initial_cooldown_period, 0),
+            first_step,
+            scale_up: self.scale_up.clone().unwrap_or_default(),
+            restore_original: self.restore_original,
+            hpa: HpaShape {
+                name: self.hpa_name(key),
+                labels: self.hpa_labels(),
+                annotations: self.annotations.clone(),
+                behavior: self.behavior.clone(),
+            },
+            triggers,
+        })
+    }
+
+    fn name_metrics(
+        &self,
+        key: &ObjectKey,
+        planned: Vec<Planned>,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<WorkloadTrigger> {
+        let mut names = BTreeSet::new();
+        self.triggers
+            .iter()
+            .zip(planned)
+            .enumerate()
+            .map(|(index, (draft, planned))| {
+                let metrics: Vec<WorkloadMetric> = planned
+                    .metrics
+                    .into_iter()
+                    .map(|metric| {
+                        let name: Arc<str> = match &metric {
+                            Metric::External { name, .. } => format!("s{index}-{}", normalise(name)).into(),
+                            Metric::Resource { name, .. } => name.as_str().into(),
+                        };
+                        // The API server lower-cases the name in a path, so names that differ in case only are one name.
+                        if !names.insert(name.to_lowercase()) {
+                            let message = format!("two metrics of this object are named {name}");
+                            problems.push(Problem::new(format!("spec.triggers[{index}]"), message));
+                        }
+                        WorkloadMetric { name, metric }
+                    })
+                    .collect();
+                let batch = BatchKey {
+                    scaler: planned.scaler,
+                    namespace: key.namespace.clone(),
+                    connections: planned.connections,
+                };
+                WorkloadTrigger {
+                    kind: draft.kind.as_str().into(),
+                    name: draft.name.as_deref().filter(|name| !name.is_empty()).map(Into::into),
+                    batch: Arc::new(batch),
+                    trigger: Arc::new(planned.trigger),
+                    metrics,
+                }
+            })
+            .collect()
+    }
+
+    fn hpa_labels(&self) -> BTreeMap<String, String> {
+        let excluded =
+            self.annotations.get("scaledobject.keda.sh/hpa-excluded-labels").map(String::as_str).unwrap_or_default();
+        let excluded: BTreeSet<&str> = excluded.split(',').collect();
+        self.labels
+            .iter()
+            .filter(|(name, _)| !excluded.contains(name.as_str()))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect()
+    }
+}
+
+fn seconds(value: Option<i64>, default: u64) -> Duration {
+    Duration::from_secs(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(default))
+}
+
+/// KEDA's rule for a metric's name: these six characters become a dash, and nothing else changes.
+pub fn normalise(name: &str) -> String {
+    name.replace(['/', '.', ':', '%', '(', ')'], "-")
+}
+
+/// `metricType` of a trigger, as the contract knows it.
+pub fn metric_type(trigger: &TriggerDraft) -> Result<Option<TargetType>, &'static str> {
+    match trigger.metric_type.as_deref() {
+        None | Some("") => Ok(None),
+        Some("AverageValue") => Ok(Some(TargetType::AverageValue)),
+        Some("Value") => Ok(Some(TargetType::Value)),
+        Some("Utilization") => Ok(Some(TargetType::Utilization)),
+        Some(_) => Err("must be AverageValue, Value or Utilization"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> Draft {
+        let trigger = TriggerDraft { kind: "redis".into(), ..TriggerDraft::default() };
+        let target = TargetDraft { name: "worker".into(), ..TargetDraft::default() };
+        Draft { target, triggers: vec![trigger], ..Draft::default() }
+    }
+
+    fn check(mutate: impl FnOnce(&mut Draft), field: &str) {
+        let mut draft = draft();
+        mutate(&mut draft);
+        let problems = draft.problems(&ObjectKey::new("default", "web"));
+        let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
+        assert_eq!(fields, [field]);
+    }
+
+    #[test]
+    fn the_baseline_has_no_problem() {
+        assert_eq!(draft().problems(&ObjectKey::new("default", "web")), []);
+    }
+
+    #[test]
+    fn each_wrong_field_is_named() {
+        check(|draft| draft.min_replicas = Some(-1), "spec.minReplicaCount");
+        check(|draft| draft.min_replicas = Some(101), "spec.minReplicaCount");
+        check(|draft| draft.max_replicas = Some(0), "spec.maxReplicaCount");
+        check(|draft| draft.idle_replicas = Some(0), "spec.idleReplicaCount");
+        check(|draft| (draft.idle_replicas, draft.min_replicas) = (Some(2), Some(2)), "spec.idleReplicaCount");
+        check(|draft| draft.polling_interval = Some(0), "spec.pollingInterval");
+        check(|draft| draft.cooldown_period = Some(-1), "spec.cooldownPeriod");
+        check(|draft| draft.target.name.clear(), "spec.scaleTargetRef.name");
+        check(|draft| draft.hpa_name = Some("x".repeat(64)), "spec.advanced.horizontalPodAutoscalerConfig.name");
+        check(|draft| draft.triggers.clear(), "spec.triggers");
+        check(|draft| draft.triggers[0].metric_type = Some("Average".into()), "spec.triggers[0].metricType");
+        check(
+            |draft| _ = draft.annotations.insert(FIRST_STEP_ANNOTATION.into(), "all".into()),
+            "metadata.annotations[bellows.dev/first-step]",
+        );
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name() {
+        check(|draft| draft.fallback = true, "spec.fallback");
+        check(|draft| draft.scaling_modifiers = true, "spec.advanced.scalingModifiers");
+        check(|draft| draft.triggers[0].authentication = Some("auth".into()), "spec.triggers[0].authenticationRef");
+        let paused = "autoscaling.keda.sh/paused";
+        check(
+            |draft| _ = draft.annotations.insert(paused.into(), "yes please".into()),
+            "metadata.annotations[autoscaling.keda.sh/paused]",
+        );
+    }
+
+    #[test]
+    fn idle_zero_is_accepted_below_an_explicit_minimum_of_zero() {
+        let mut draft = draft();
+        (draft.idle_replicas, draft.min_replicas) = (Some(0), Some(0));
+        assert_eq!(draft.problems(&ObjectKey::new("default", "web")), []);
+    }
+
+    #[test]
+    fn a_metric_name_is_normalised_as_in_keda() {
+        assert_eq!(normalise("redis-a/b.c:d%e(f)_G h"), "redis-a-b-c-d-e-f-_G h");
+    }
+}

@@ -1,0 +1,169 @@
+//! Where the settings of a trigger come from: metadata, the target's environment, an authentication; and where they go:
+//! into the component, or into a connection that the component never sees.
+
+use std::collections::BTreeMap;
+
+use crate::connection::Connection;
+use crate::problem::Problem;
+use crate::scaler::{Parameter, Source, TriggerType};
+
+/// What the sources hold. Values are used trimmed, and a blank one counts as absent.
+#[derive(Debug, Clone, Default)]
+pub struct Sources<'a> {
+    /// `triggers[].metadata`.
+    pub metadata: BTreeMap<&'a str, &'a str>,
+    /// The environment of the target's container; `None` where the target has no pod template to read it from.
+    pub environment: Option<&'a BTreeMap<String, String>>,
+    /// What a TriggerAuthentication gave.
+    pub authentication: BTreeMap<&'a str, &'a str>,
+}
+
+/// A trigger's settings, split by where they go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// What enters the component, in the order of declaration.
+    pub settings: Vec<(String, String)>,
+    /// What the host holds for it, by the name that the component opens it by.
+    pub connections: BTreeMap<String, Connection>,
+}
+
+/// Resolves every declared parameter of `kind`, or says everything that is wrong. Undeclared metadata is ignored, as in
+/// KEDA; `bellows check` warns of it.
+pub fn resolve(kind: &TriggerType, sources: &Sources<'_>) -> Result<Settings, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut settings = Vec::new();
+    let mut fields: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
+    for parameter in &kind.parameters {
+        let value = lookup(parameter, sources, &mut problems).or_else(|| parameter.default.clone());
+        match (value, &parameter.feeds) {
+            (None, _) if parameter.required => problems.push(missing(parameter)),
+            (None, _) => {}
+            // Two spellings of one thing may feed the same field: the one declared first wins.
+            (Some(value), Some(feed)) => {
+                fields.entry(&feed.connection).or_default().entry(feed.field.clone()).or_insert(value);
+            }
+            (Some(value), None) => settings.push((parameter.name.clone(), value)),
+        }
+    }
+    let mut connections = BTreeMap::new();
+    for slot in &kind.connections {
+        let fed = fields.remove(slot.name.as_str()).unwrap_or_default();
+        match Connection::parse(&slot.protocols, &fed) {
+            Ok(connection) => _ = connections.insert(slot.name.clone(), connection),
+            Err(wrong) => problems.extend(wrong.into_iter().map(|problem| problem.under("metadata"))),
+        }
+    }
+    if problems.is_empty() { Ok(Settings { settings, connections }) } else { Err(problems) }
+}
+
+fn lookup(parameter: &Parameter, sources: &Sources<'_>, problems: &mut Vec<Problem>) -> Option<String> {
+    parameter.sources.iter().find_map(|source| match source {
+        Source::Metadata => blank_is_none(sources.metadata.get(parameter.name.as_str()).copied()),
+        Source::Authentication => blank_is_none(sources.authentication.get(parameter.name.as_str()).copied()),
+        Source::Environment => {
+            let field = format!("{}FromEnv", parameter.name);
+            let variable = blank_is_none(sources.metadata.get(field.as_str()).copied())?;
+            let value = sources.environment.and_then(|environment| environment.get(&variable));
+            if value.is_none() {
+                let message = format!("the target's container has no environment variable {variable}");
+                problems.push(Problem::new(format!("metadata.{field}"), message));
+            }
+            blank_is_none(value.map(String::as_str))
+        }
+    })
+}
+
+fn blank_is_none(value: Option<&str>) -> Option<String> {
+    value.map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
+}
+
+fn missing(parameter: &Parameter) -> Problem {
+    let places: Vec<String> = parameter
+        .sources
+        .iter()
+        .map(|source| match source {
+            Source::Metadata => format!("metadata.{}", parameter.name),
+            Source::Environment => format!("metadata.{}FromEnv", parameter.name),
+            Source::Authentication => format!("{} of a TriggerAuthentication", parameter.name),
+        })
+        .collect();
+    Problem::new(format!("metadata.{}", parameter.name), format!("required: give {}", places.join(" or ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Protocol;
+    use crate::scaler::{ConnectionSlot, Feed};
+
+    fn parameter(name: &str, sources: &[Source], feeds: Option<&str>) -> Parameter {
+        let feeds = feeds.map(|field| Feed { connection: "redis".into(), field: field.into() });
+        Parameter {
+            name: name.into(),
+            summary: String::new(),
+            required: false,
+            default: None,
+            sources: sources.to_vec(),
+            feeds,
+        }
+    }
+
+    fn kind() -> TriggerType {
+        use Source::{Authentication, Environment, Metadata};
+        let mut list = parameter("listName", &[Metadata], None);
+        list.required = true;
+        let mut length = parameter("listLength", &[Metadata], None);
+        length.default = Some("5".into());
+        TriggerType {
+            name: "redis".into(),
+            summary: String::new(),
+            parameters: vec![
+                list,
+                length,
+                parameter("address", &[Metadata, Authentication, Environment], Some("addresses")),
+                parameter("password", &[Metadata, Environment, Authentication], Some("password")),
+            ],
+            connections: vec![ConnectionSlot { name: "redis".into(), protocols: vec![Protocol::Redis] }],
+        }
+    }
+
+    fn resolve_with(
+        metadata: &[(&'static str, &'static str)],
+        environment: &[(&str, &str)],
+        auth: &[(&'static str, &'static str)],
+    ) -> Result<Settings, Vec<Problem>> {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let sources = Sources {
+            metadata: metadata.iter().copied().collect(),
+            environment: Some(&environment),
+            authentication: auth.iter().copied().collect(),
+        };
+        resolve(&kind(), &sources)
+    }
+
+    #[test]
+    fn what_feeds_a_connection_never_enters_the_component() {
+        let resolved = resolve_with(&[("listName", " q "), ("address", "a:1"), ("password", "p")], &[], &[]).unwrap();
+        assert_eq!(resolved.settings, [("listName".into(), "q".into()), ("listLength".into(), "5".into())]);
+        let Connection::Redis(redis) = &resolved.connections["redis"];
+        assert_eq!(redis.password.as_ref().map(|secret| secret.expose()), Some("p"));
+    }
+
+    #[test]
+    fn the_declared_order_of_sources_differs_from_parameter_to_parameter() {
+        let resolved = resolve_with(
+            &[("listName", "q"), ("addressFromEnv", "A"), ("passwordFromEnv", "P")],
+            &[("A", "env:1"), ("P", "from-env")],
+            &[("address", "auth:1"), ("password", "from-auth")],
+        );
+        let Connection::Redis(redis) = &resolved.unwrap().connections["redis"].clone();
+        assert_eq!((redis.host.as_str(), redis.password.as_ref().unwrap().expose()), ("auth", "from-env"));
+    }
+
+    #[test]
+    fn a_missing_variable_and_a_missing_parameter_are_both_named() {
+        let problems = resolve_with(&[("addressFromEnv", "NOPE")], &[], &[]).unwrap_err();
+        let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
+        assert_eq!(fields, ["metadata.listName", "metadata.addressFromEnv", "metadata.address"]);
+    }
+}
