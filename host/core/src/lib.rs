@@ -1,17 +1,22 @@
 //! What Bellows decides.
 //!
 //! Two laws: nothing here reads or writes the world, and time is an argument ([`Now`]). The shell carries facts in as
-//! [`machine::Event`]s and carries [`machine::Effect`]s out.
+//! [`event::Event`]s and carries [`effect::Effect`]s out.
 
 pub mod batch;
 pub mod connection;
+pub mod decide;
 pub mod draft;
+pub mod effect;
+pub mod event;
 pub mod failure;
 pub mod grant;
+pub mod metric;
 pub mod parameter;
 pub mod problem;
 pub mod reading;
 pub mod scaler;
+pub mod status;
 pub mod workload;
 
 use std::time::Duration;
