@@ -1,0 +1,5 @@
+//! Bellows, an autoscaler host for Kubernetes whose scalers are WebAssembly components: everything but the entry point.
+//!
+//! A library so that tests can use its pure parts without a process; `main.rs` adds nothing but the start.
+
+pub mod crd;
