@@ -1,2 +1,39 @@
-//! Under construction.
-fn main() {}
+//! The task runner: `cargo xtask demo`, `test`, `cluster`.
+//!
+//! Owns the command line and the request to stop that Ctrl-C makes. Refuses to do any work itself: that is in
+//! `bellows-tests` and in one file for each command.
+
+mod cluster;
+
+use anyhow::{Context, Result};
+use bellows_tests::wait::Stop;
+use clap::{Parser, Subcommand};
+
+/// Builds, proves and shows Bellows on this machine.
+///
+/// The first run of anything that needs a cluster builds Kubernetes from source, which takes some minutes; later runs
+/// start a cluster in seconds. Everything is written below `target/`.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// A cluster that stays, to try things with.
+    #[command(subcommand)]
+    Cluster(cluster::Task),
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let stop = Stop::default();
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, stop.flag()).context("listen for Ctrl-C")?;
+    }
+    match arguments.command {
+        Task::Cluster(task) => cluster::run(&task, &stop),
+    }
+}

@@ -1,0 +1,70 @@
+//! Where things lie: the checkout, the build's output, the cluster's binaries.
+//!
+//! Owns the layout below `target/`, and the fixed search path of the processes that we start. Refuses to read the
+//! environment: a cluster is the same from every shell.
+
+use std::path::{Path, PathBuf};
+
+/// Where programs of the machine are looked for; the cluster's own binaries come before these.
+const SYSTEM_FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// The root of the checkout.
+#[must_use]
+pub fn root() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests).to_path_buf()
+}
+
+/// The build's output.
+#[must_use]
+pub fn target() -> PathBuf {
+    root().join("target")
+}
+
+/// The sources of the cluster's binaries.
+#[must_use]
+pub fn cluster_sources() -> PathBuf {
+    root().join("tests/cluster")
+}
+
+/// Everything that belongs to clusters: binaries, logs of their build, state of running ones.
+#[must_use]
+pub fn cluster_output() -> PathBuf {
+    target().join("cluster")
+}
+
+/// The cluster's binaries.
+#[must_use]
+pub fn binaries() -> PathBuf {
+    cluster_output().join("bin")
+}
+
+/// One of the cluster's binaries.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    binaries().join(name)
+}
+
+/// The program under test.
+#[must_use]
+pub fn bellows() -> PathBuf {
+    target().join("debug/bellows")
+}
+
+/// The components of all scalers.
+#[must_use]
+pub fn scalers() -> PathBuf {
+    target().join("scalers")
+}
+
+/// The search path for processes that we start.
+#[must_use]
+pub fn search_path() -> String {
+    format!("{}:{}", binaries().display(), SYSTEM_FOLDERS.join(":"))
+}
+
+/// A program of the machine, or nothing where it is not installed.
+#[must_use]
+pub fn program(name: &str) -> Option<PathBuf> {
+    SYSTEM_FOLDERS.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
+}

@@ -1,0 +1,76 @@
+//! What a machine needs before a cluster can start, and how it gets there.
+//!
+//! Owns the list of Debian packages, the toolchain for components, and the cluster's binaries. Safe to run every time: it
+//! takes under a second where nothing is missing. Refuses to start a service, and to install anything when not root; then
+//! it says what is missing and how to get it.
+
+mod binaries;
+mod packages;
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::paths;
+use crate::process::output;
+
+/// What the machine is needed for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Scalers are to be built: a toolchain that knows WebAssembly.
+    pub components: bool,
+    /// A real node is to run: containerd, runc and the like.
+    pub real_node: bool,
+    /// Real services are to run: Redis.
+    pub services: bool,
+}
+
+impl Needs {
+    /// Everything.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self { components: true, real_node: true, services: true }
+    }
+}
+
+/// Brings the machine to where a cluster can start.
+///
+/// # Errors
+/// Something that is needed is missing and cannot be installed; the error says how to get it.
+pub fn prepare(needs: Needs) -> Result<()> {
+    let mut wanted = vec!["util-linux"];
+    if needs.components && !knows_wasm() {
+        wanted.extend(["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"]);
+    }
+    if needs.real_node {
+        wanted.extend(["runc", "containernetworking-plugins", "iptables", "iproute2"]);
+    }
+    if needs.services {
+        wanted.extend(["redis-server", "redis-tools", "openssl"]);
+    }
+    packages::install(&wanted)?;
+    if needs.components && !knows_wasm() {
+        link_toolchain()?;
+    }
+    let mut sets = vec![&binaries::CONTROL_PLANE];
+    if needs.real_node {
+        sets.extend([&binaries::NODE, &binaries::DNS]);
+    }
+    sets.into_iter().try_for_each(binaries::build)
+}
+
+/// Whether the active toolchain can build components by itself.
+fn knows_wasm() -> bool {
+    let mut ask = Command::new("rustc");
+    ask.args(["--print", "target-libdir", "--target", "wasm32-unknown-unknown"]).current_dir(paths::root());
+    output(&mut ask).is_ok_and(|folder| std::path::Path::new(folder.trim()).is_dir())
+}
+
+/// Makes Debian's Rust known to rustup, as `debian`.
+fn link_toolchain() -> Result<()> {
+    if output(Command::new("rustup").args(["toolchain", "list"]))?.lines().any(|line| line.starts_with("debian")) {
+        return Ok(());
+    }
+    println!("linking Debian's Rust as the toolchain `debian`");
+    output(Command::new("rustup").args(["toolchain", "link", "debian", "/usr"])).map(drop)
+}
