@@ -1,0 +1,129 @@
+//! What a component does with the calls of the host, in native types: it finds the scaler for each trigger's type.
+//!
+//! The generated bindings are translated at the edge (`export`), so that all of this runs in a native test.
+
+use crate::connection::{Connection, ConnectionType, Source};
+use crate::desk::Desk;
+use crate::failure::{Failure, Result};
+use crate::scaler::{Instant, Metric, Problem, Reading, Scaler, TargetType};
+use crate::settings::Parameter;
+
+/// A trigger as the host hands it over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// The value of `triggers[].type`.
+    pub trigger_type: String,
+    /// What the user wants the target to be of, if he said so.
+    pub metric_type: Option<TargetType>,
+    /// The parameters that have a value, those of the connection left out.
+    pub settings: Vec<(String, String)>,
+}
+
+/// A reading, and of which metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// The name that `plan` gave the metric.
+    pub metric: String,
+    /// What it was found to be.
+    pub reading: Reading,
+}
+
+/// One type of trigger, for the description of the component.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TriggerType {
+    /// The value of `triggers[].type`.
+    pub name: &'static str,
+    /// The lines of its documentation.
+    pub summary: &'static [&'static str],
+    /// Its own parameters, then those of its connection.
+    pub parameters: Vec<Parameter>,
+    /// What it asks.
+    pub connection: Option<ConnectionType>,
+}
+
+/// What a scaler says of itself.
+pub fn trigger_type<T: Scaler>() -> TriggerType {
+    TriggerType {
+        name: T::TRIGGER_TYPE,
+        summary: T::SUMMARY,
+        parameters: T::PARAMETERS.iter().chain(T::Connection::PARAMETERS).copied().collect(),
+        connection: T::Connection::TYPE,
+    }
+}
+
+/// The metric of a trigger.
+///
+/// # Errors
+/// Everything that is wrong with its settings.
+pub fn plan<T: Scaler>(trigger: &Trigger) -> Result<Metric, Vec<Problem>> {
+    let (settings, mut problems) = match T::parse(&trigger.settings) {
+        Ok(settings) => (Some(settings), Vec::new()),
+        Err(problems) => (None, problems),
+    };
+    problems.extend(settings.iter().flat_map(Scaler::problems));
+    if trigger.metric_type == Some(TargetType::Utilization) {
+        let message = "accepted are AverageValue and Value; Utilization is for metrics that Kubernetes measures itself";
+        problems.push(Problem::of("metricType", message));
+    }
+    match settings {
+        Some(settings) if problems.is_empty() => {
+            let metric = settings.metric();
+            Ok(Metric { target_type: trigger.metric_type.unwrap_or(metric.target_type), ..metric })
+        }
+        _ => Err(problems),
+    }
+}
+
+/// Reads triggers of one type, one result for each, in order.
+pub fn measure<T: Scaler>(
+    at: Instant,
+    triggers: &[&Trigger],
+    source: &mut dyn Source<T::Connection>,
+) -> Vec<Result<Measured>> {
+    let planned: Vec<Result<T>> = triggers.iter().map(|trigger| settings_of(trigger)).collect();
+    let settings: Vec<T> = planned.iter().flatten().cloned().collect();
+    let names: Vec<String> = settings.iter().map(|settings| settings.metric().name).collect();
+
+    let connection = T::Connection::over(Desk::new());
+    let readings = connection
+        .desk()
+        .run(T::measure_all(&settings, at, &connection), |questions| source.answer(questions))
+        .unwrap_or_else(|failure| vec![Err(failure); settings.len()]);
+
+    let mut measured = names.into_iter().zip(readings.into_iter().map(Some).chain(std::iter::repeat(None)));
+    planned
+        .into_iter()
+        .map(|planned| {
+            planned?;
+            let (metric, reading) = measured.next().ok_or_else(no_result)?;
+            Ok(Measured { metric, reading: reading.ok_or_else(no_result)?? })
+        })
+        .collect()
+}
+
+/// What becomes of a trigger that no scaler here serves.
+pub fn unknown(trigger: &Trigger) -> Problem {
+    Problem::of("type", format!("\"{}\" is not served by this component", trigger.trigger_type))
+}
+
+/// The one failure that several problems are, for a call that can only say one thing.
+pub fn invalid(problems: &[Problem]) -> Failure {
+    let sentences: Vec<String> = problems
+        .iter()
+        .map(|problem| match problem.parameter.as_str() {
+            "" => problem.message.clone(),
+            parameter => format!("{parameter}: {}", problem.message),
+        })
+        .collect();
+    Failure::invalid("settings", sentences.join("; "))
+}
+
+fn settings_of<T: Scaler>(trigger: &Trigger) -> Result<T> {
+    let settings = T::parse(&trigger.settings).map_err(|problems| invalid(&problems))?;
+    let problems = settings.problems();
+    if problems.is_empty() { Ok(settings) } else { Err(invalid(&problems)) }
+}
+
+fn no_result() -> Failure {
+    Failure::transient("no-result", "the scaler gave fewer results than there were triggers")
+}

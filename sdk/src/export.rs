@@ -1,0 +1,228 @@
+//! The edge of a component: the generated bindings, and the translation between them and the SDK's own types.
+//!
+//! It exists for WebAssembly only and decides nothing. Whoever wants the bare contract may implement `Guest` himself.
+
+use crate::component::{self, Measured, Trigger};
+use crate::connection::{Connection, Nothing, Protocol, Source};
+use crate::failure::{Detail, Failure, Result};
+use crate::redis::{Command, Piece, Redis, Reply};
+use crate::scaler::{Instant, Metric, Problem, Scaler, TargetType};
+use crate::settings::{Origin, Parameter};
+
+/// What the contract generates.
+#[expect(missing_docs, reason = "generated from the contract")]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "scaler",
+        pub_export_macro: true,
+        export_macro_name: "export",
+        default_bindings_module: "bellows_sdk::export::bindings",
+    });
+}
+
+use bindings::bellows::scaler::{redis as lent, types};
+use bindings::exports::bellows::scaler::plugin;
+
+/// A connection that the host can lend.
+pub trait Lent: Connection {
+    /// Whoever answers the rounds of a call.
+    fn source() -> impl Source<Self>;
+}
+
+impl Lent for Nothing {
+    fn source() -> impl Source<Self> {}
+}
+
+impl Lent for Redis {
+    fn source() -> impl Source<Self> {
+        Pipelines(None)
+    }
+}
+
+/// Opened by the first round, so that triggers with nothing to ask need no connection.
+struct Pipelines(Option<lent::Connection>);
+
+impl Source<Redis> for Pipelines {
+    fn answer(&mut self, commands: &[Command]) -> Result<Vec<Reply>> {
+        let connection = match &mut self.0 {
+            Some(open) => open,
+            closed => closed.insert(lent::open("redis").map_err(failed)?),
+        };
+        let replies = connection.pipeline(commands).map_err(failed)?;
+        replies.into_iter().map(|values| Reply::gather(values.into_iter().map(piece)).ok_or_else(garbled)).collect()
+    }
+}
+
+fn garbled() -> Failure {
+    Failure::transient("unexpected-reply", "a reply did not add up, or was nested too deep")
+}
+
+fn piece(value: lent::Value) -> Piece {
+    Piece::Leaf(match value {
+        lent::Value::Items(count) => return Piece::Items(count),
+        lent::Value::Pairs(count) => return Piece::Pairs(count),
+        lent::Value::Nil => Reply::Nil,
+        lent::Value::Integer(number) => Reply::Integer(number),
+        lent::Value::Double(number) => Reply::Double(number),
+        lent::Value::Boolean(truth) => Reply::Boolean(truth),
+        lent::Value::Text(text) => Reply::Text(text),
+        lent::Value::Bytes(bytes) => Reply::Bytes(bytes),
+        lent::Value::Error(message) => Reply::Error(message),
+    })
+}
+
+/// The triggers of a call and their results, filled one type of trigger at a time.
+pub struct Call {
+    at: Instant,
+    triggers: Vec<Trigger>,
+    results: Vec<Option<Result<Measured>>>,
+}
+
+impl Call {
+    /// A call in which nothing is measured yet.
+    pub fn new(at: plugin::Instant, triggers: Vec<plugin::Trigger>) -> Self {
+        Self {
+            at: Instant { seconds: at.seconds, nanoseconds: at.nanoseconds },
+            results: triggers.iter().map(|_| None).collect(),
+            triggers: triggers.into_iter().map(trigger).collect(),
+        }
+    }
+
+    /// Measures the triggers of one type, all together.
+    pub fn measure<T: Scaler<Connection: Lent>>(&mut self) {
+        let served = |trigger: &&Trigger| trigger.trigger_type == T::TRIGGER_TYPE;
+        let triggers: Vec<&Trigger> = self.triggers.iter().filter(served).collect();
+        if triggers.is_empty() {
+            return;
+        }
+        let measured = component::measure::<T>(self.at, &triggers, &mut T::Connection::source());
+        let seats = self.triggers.iter().zip(&mut self.results).filter(|(trigger, _)| served(trigger));
+        for ((_, seat), result) in seats.zip(measured) {
+            *seat = Some(result);
+        }
+    }
+
+    /// One result for each trigger, in order.
+    pub fn finish(self) -> Vec<Result<Vec<plugin::Reading>, types::Failure>> {
+        let unserved = |trigger| Err(component::invalid(&[component::unknown(trigger)]));
+        let results = self.triggers.iter().zip(self.results);
+        results.map(|(trigger, result)| given(result.unwrap_or_else(|| unserved(trigger)))).collect()
+    }
+}
+
+fn given(result: Result<Measured>) -> Result<Vec<plugin::Reading>, types::Failure> {
+    let Measured { metric, reading } = result.map_err(failure)?;
+    Ok(vec![plugin::Reading { metric, value: reading.value, active: reading.active, attributes: Vec::new() }])
+}
+
+/// The metric of a trigger, or everything that is wrong with it.
+pub fn plan<T: Scaler>(trigger: &Trigger) -> Result<Vec<plugin::Metric>, Vec<plugin::Problem>> {
+    component::plan::<T>(trigger)
+        .map(|planned| vec![metric(planned)])
+        .map_err(|all| all.into_iter().map(problem).collect())
+}
+
+/// The answer for a trigger that no scaler here serves.
+pub fn unserved(trigger: &Trigger) -> Result<Vec<plugin::Metric>, Vec<plugin::Problem>> {
+    Err(vec![problem(component::unknown(trigger))])
+}
+
+/// A trigger in the SDK's own type.
+pub fn trigger(given: plugin::Trigger) -> Trigger {
+    Trigger {
+        trigger_type: given.trigger_type,
+        metric_type: given.metric_type.map(|kind| match kind {
+            plugin::TargetType::AverageValue => TargetType::AverageValue,
+            plugin::TargetType::Value => TargetType::Value,
+            plugin::TargetType::Utilization => TargetType::Utilization,
+        }),
+        settings: given.settings.into_iter().map(|setting| (setting.name, setting.value)).collect(),
+    }
+}
+
+/// What a scaler says of itself.
+pub fn trigger_type<T: Scaler>() -> plugin::TriggerType {
+    let described = component::trigger_type::<T>();
+    plugin::TriggerType {
+        name: described.name.to_owned(),
+        summary: sentence(described.summary),
+        parameters: described.parameters.iter().map(parameter).collect(),
+        connections: described
+            .connection
+            .iter()
+            .map(|connection| plugin::Connection {
+                name: connection.name.to_owned(),
+                protocols: connection.protocols.iter().map(protocol).collect(),
+                attributes: Vec::new(),
+            })
+            .collect(),
+        attributes: Vec::new(),
+    }
+}
+
+fn protocol(protocol: &Protocol) -> plugin::Protocol {
+    match protocol {
+        Protocol::Redis => plugin::Protocol::Redis,
+        Protocol::Amqp => plugin::Protocol::Amqp,
+        Protocol::Http => plugin::Protocol::Http,
+    }
+}
+
+fn parameter(parameter: &Parameter) -> plugin::Parameter {
+    let sources = parameter.origins.iter().map(|origin| match origin {
+        Origin::Metadata => plugin::Source::Metadata,
+        Origin::Environment => plugin::Source::Environment,
+        Origin::Authentication => plugin::Source::Authentication,
+    });
+    plugin::Parameter {
+        name: parameter.name.to_owned(),
+        summary: sentence(parameter.summary),
+        required: parameter.required,
+        default_value: parameter.default.map(str::to_owned),
+        sources: sources.collect(),
+        feeds: parameter.feeds.map(str::to_owned),
+        attributes: vec![types::Attribute { name: "type".to_owned(), value: parameter.kind.to_owned() }],
+    }
+}
+
+fn sentence(lines: &[&str]) -> String {
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+}
+
+fn metric(metric: Metric) -> plugin::Metric {
+    plugin::Metric::External(plugin::ExternalMetric {
+        name: metric.name,
+        target: metric.target,
+        target_type: match metric.target_type {
+            TargetType::AverageValue => plugin::TargetType::AverageValue,
+            TargetType::Value => plugin::TargetType::Value,
+            TargetType::Utilization => plugin::TargetType::Utilization,
+        },
+        attributes: Vec::new(),
+    })
+}
+
+fn problem(problem: Problem) -> plugin::Problem {
+    plugin::Problem { parameter: problem.parameter, message: problem.message }
+}
+
+fn failure(failure: Failure) -> types::Failure {
+    let detail = |Detail { code, message }| types::Detail { code, message };
+    match failure {
+        Failure::Transient(told) => types::Failure::Transient(detail(told)),
+        Failure::Denied(told) => types::Failure::Denied(detail(told)),
+        Failure::Absent(told) => types::Failure::Absent(detail(told)),
+        Failure::Invalid(told) => types::Failure::Invalid(detail(told)),
+    }
+}
+
+fn failed(failure: types::Failure) -> Failure {
+    let detail = |types::Detail { code, message }| Detail { code, message };
+    match failure {
+        types::Failure::Transient(told) => Failure::Transient(detail(told)),
+        types::Failure::Denied(told) => Failure::Denied(detail(told)),
+        types::Failure::Absent(told) => Failure::Absent(detail(told)),
+        types::Failure::Invalid(told) => Failure::Invalid(detail(told)),
+    }
+}
