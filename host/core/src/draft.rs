@@ -40,7 +40,7 @@ pub struct Draft {
     pub hpa_name: Option<String>,
     /// `spec.advanced.horizontalPodAutoscalerConfig.behavior`, as JSON, copied verbatim into the HPA.
     pub behavior: Option<Arc<str>>,
-    /// The `scaleUp` part of it, as far as the first step needs it.
+    /// The `scaleUp` part of it, as far as the first step needs it; Kubernetes' default where `behavior` has none.
     pub scale_up: Option<ScaleUp>,
     /// `spec.triggers`.
     pub triggers: Vec<TriggerDraft>,
@@ -225,7 +225,7 @@ impl Draft {
             cooldown: seconds(self.cooldown_period, 300),
             initial_cooldown: seconds(self.initial_cooldown_period, 0),
             first_step,
-            scale_up: self.scale_up.clone().unwrap_or_default(),
+            scale_up: self.scale_up.clone(),
             restore_original: self.restore_original,
             hpa: HpaShape {
                 name: self.hpa_name(key),

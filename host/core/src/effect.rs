@@ -39,20 +39,14 @@ pub enum Effect {
     },
     /// Ask a scaler. Answered by `Polled`.
     Poll(Poll),
-    /// Read the target's replicas. Answered by `ScaleRead`.
-    ReadScale {
-        /// Whose it is.
-        key: ObjectKey,
-        /// Of what.
-        target: Target,
-    },
-    /// Set the target's replicas. Answered by `Scaled`.
+    /// Read the target's replicas and, if they are `from` still, set them. Answered by `Scaled`, or by `ScaleRead` if
+    /// they were others.
     Scale {
         /// Whose it is.
         key: ObjectKey,
         /// Of what.
         target: Target,
-        /// The replicas that the decision rests on: if there are others by now, nothing is done and `ScaleRead` tells.
+        /// The replicas that the decision rests on.
         from: u32,
         /// The replicas to set.
         to: u32,

@@ -48,14 +48,14 @@ pub enum Event {
         /// What came of it.
         result: Result<u64, ApiFailure>,
     },
-    /// An answer to [`crate::effect::Effect::ReadScale`]: the replicas asked for in the target's spec.
+    /// An answer to [`crate::effect::Effect::Scale`] that did nothing: the target's spec asks for other replicas by now.
     ScaleRead {
         /// Whose it is.
         key: ObjectKey,
-        /// What came of it.
-        result: Result<u32, ApiFailure>,
+        /// The replicas asked for.
+        replicas: u32,
     },
-    /// An answer to [`crate::effect::Effect::Scale`].
+    /// An answer to [`crate::effect::Effect::Scale`] that did or failed.
     Scaled {
         /// Whose it is.
         key: ObjectKey,

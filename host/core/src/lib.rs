@@ -3,6 +3,7 @@
 //! Two laws: nothing here reads or writes the world, and time is an argument ([`Now`]). The shell carries facts in as
 //! [`event::Event`]s and carries [`effect::Effect`]s out.
 
+pub mod activate;
 pub mod batch;
 pub mod connection;
 pub mod decide;
@@ -11,11 +12,13 @@ pub mod effect;
 pub mod event;
 pub mod failure;
 pub mod grant;
+pub mod member;
 pub mod metric;
 pub mod parameter;
 pub mod problem;
 pub mod reading;
 pub mod scaler;
+pub mod schedule;
 pub mod status;
 pub mod workload;
 

@@ -63,7 +63,7 @@ pub enum Policy {
 }
 
 impl Default for ScaleUp {
-    /// What Kubernetes does without a `behavior`: the larger of 4 pods and 100 %.
+    /// What Kubernetes fills in where a `behavior` has no `scaleUp`: the larger of 4 pods and 100 %.
     fn default() -> Self {
         Self { select: Select::Max, policies: vec![Policy::Pods(4), Policy::Percent(100)] }
     }
@@ -192,8 +192,8 @@ pub struct Workload {
     pub initial_cooldown: Duration,
     /// The first step up from rest.
     pub first_step: FirstStep,
-    /// Limits of that step.
-    pub scale_up: ScaleUp,
+    /// Limits of that step, where the manifest has a `behavior`.
+    pub scale_up: Option<ScaleUp>,
     /// Restore the replicas found at first when the object is deleted.
     pub restore_original: bool,
     /// The HPA.
