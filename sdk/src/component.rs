@@ -80,25 +80,34 @@ pub fn measure<T: Scaler>(
     triggers: &[&Trigger],
     source: &mut dyn Source<T::Connection>,
 ) -> Vec<Result<Measured>> {
-    let planned: Vec<Result<T>> = triggers.iter().map(|trigger| settings_of(trigger)).collect();
-    let settings: Vec<T> = planned.iter().flatten().cloned().collect();
-    let names: Vec<String> = settings.iter().map(|settings| settings.metric().name).collect();
-
+    let mut names = Vec::with_capacity(triggers.len());
+    let mut settings: Vec<T> = Vec::with_capacity(triggers.len());
+    for trigger in triggers {
+        names.push(settings_of::<T>(trigger).map(|parsed| {
+            let name = parsed.metric().name;
+            settings.push(parsed);
+            name
+        }));
+    }
     let connection = T::Connection::over(Desk::new());
     let readings = connection
         .desk()
         .run(T::measure_all(&settings, at, &connection), |questions| source.answer(questions))
         .unwrap_or_else(|failure| vec![Err(failure); settings.len()]);
+    seated(names, readings)
+}
 
-    let mut measured = names.into_iter().zip(readings.into_iter().map(Some).chain(std::iter::repeat(None)));
-    planned
-        .into_iter()
-        .map(|planned| {
-            planned?;
-            let (metric, reading) = measured.next().ok_or_else(no_result)?;
-            Ok(Measured { metric, reading: reading.ok_or_else(no_result)?? })
-        })
-        .collect()
+/// Gives each trigger with good settings the next reading; the others keep what was wrong with theirs.
+fn seated(names: Vec<Result<String>>, readings: Vec<Result<Reading>>) -> Vec<Result<Measured>> {
+    let mut readings = readings.into_iter();
+    let mut measured = Vec::with_capacity(names.len());
+    for name in names {
+        measured.push(name.and_then(|metric| {
+            let reading = readings.next().unwrap_or_else(|| Err(no_result()))?;
+            Ok(Measured { metric, reading })
+        }));
+    }
+    measured
 }
 
 /// What becomes of a trigger that no scaler here serves.
@@ -108,14 +117,18 @@ pub fn unknown(trigger: &Trigger) -> Problem {
 
 /// The one failure that several problems are, for a call that can only say one thing.
 pub fn invalid(problems: &[Problem]) -> Failure {
-    let sentences: Vec<String> = problems
-        .iter()
-        .map(|problem| match problem.parameter.as_str() {
-            "" => problem.message.clone(),
-            parameter => format!("{parameter}: {}", problem.message),
-        })
-        .collect();
-    Failure::invalid("settings", sentences.join("; "))
+    let mut sentences = String::new();
+    for problem in problems {
+        if !sentences.is_empty() {
+            sentences.push_str("; ");
+        }
+        if !problem.parameter.is_empty() {
+            sentences.push_str(&problem.parameter);
+            sentences.push_str(": ");
+        }
+        sentences.push_str(&problem.message);
+    }
+    Failure::invalid("settings", sentences)
 }
 
 fn settings_of<T: Scaler>(trigger: &Trigger) -> Result<T> {

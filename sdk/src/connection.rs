@@ -29,7 +29,7 @@ pub struct ConnectionType {
 /// A kind of source that questions can be put to.
 pub trait Connection: Sized {
     /// One question. Equal questions of one round are sent once.
-    type Question: Clone + Ord;
+    type Question: Ord;
     /// One answer, which several triggers may share.
     type Answer: Clone;
     /// What the host has to hold; nothing for a scaler that asks nobody.

@@ -4,7 +4,6 @@
 //! the desk is the place where a batch is made. It knows neither protocols nor settings.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -30,11 +29,12 @@ struct Round<Q, A> {
 
 #[derive(Debug)]
 struct Questions<Q> {
-    places: BTreeMap<Q, usize>,
     in_order: Vec<Q>,
+    /// The places of `in_order`, sorted by their questions.
+    sorted: Vec<usize>,
 }
 
-impl<Q: Clone + Ord, A: Clone> Desk<Q, A> {
+impl<Q: Ord, A: Clone> Desk<Q, A> {
     /// A desk with an empty round.
     pub(crate) fn new() -> Self {
         Self { open: RefCell::new(Rc::new(Round::new())) }
@@ -46,16 +46,14 @@ impl<Q: Clone + Ord, A: Clone> Desk<Q, A> {
     /// The failure of the exchange as a whole; what a single answer says is for the caller to judge.
     pub async fn ask(&self, questions: Vec<Q>) -> Result<Vec<A>> {
         let round = Rc::clone(&self.open.borrow());
-        let places: Vec<usize> = {
-            let mut handed_in = round.questions.borrow_mut();
-            questions.into_iter().map(|question| handed_in.place(question)).collect()
-        };
+        let mut places = Vec::with_capacity(questions.len());
+        for question in questions {
+            places.push(round.questions.borrow_mut().place(question));
+        }
         poll_fn(|_| match round.answers.get() {
             None => Poll::Pending,
             Some(Err(failure)) => Poll::Ready(Err(failure.clone())),
-            Some(Ok(answers)) => {
-                Poll::Ready(places.iter().map(|place| answers.get(*place).cloned().ok_or_else(too_few)).collect())
-            }
+            Some(Ok(answers)) => Poll::Ready(picked(answers, &places)),
         })
         .await
     }
@@ -103,7 +101,10 @@ impl<Q: Clone + Ord, A: Clone> Desk<Q, A> {
         &self,
         futures: impl IntoIterator<Item = impl Future<Output = Result<T>>>,
     ) -> Vec<Result<T>> {
-        let mut seats: Vec<Seat<_, T>> = futures.into_iter().map(|future| Seat::Waiting(Box::pin(future))).collect();
+        let mut seats = Vec::new();
+        for future in futures {
+            seats.push(Seat::Waiting(Box::pin(future)));
+        }
         poll_fn(|context| {
             let mut waiting = 0;
             for seat in &mut seats {
@@ -112,7 +113,11 @@ impl<Q: Clone + Ord, A: Clone> Desk<Q, A> {
             if waiting == 0 || self.is_idle() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
-        seats.into_iter().map(Seat::leave).collect()
+        let mut results = Vec::with_capacity(seats.len());
+        for seat in seats {
+            results.push(seat.leave());
+        }
+        results
     }
 }
 
@@ -143,21 +148,34 @@ impl<F: Future<Output = Result<T>>, T> Seat<F, T> {
 
 impl<Q, A> Round<Q, A> {
     fn new() -> Self {
-        let questions = Questions { places: BTreeMap::new(), in_order: Vec::new() };
+        let questions = Questions { in_order: Vec::new(), sorted: Vec::new() };
         Self { questions: RefCell::new(questions), answers: OnceCell::new() }
     }
 }
 
-impl<Q: Clone + Ord> Questions<Q> {
+impl<Q: Ord> Questions<Q> {
     /// Where the answer will be; an equal question shares its place.
     fn place(&mut self, question: Q) -> usize {
-        let next = self.in_order.len();
-        let place = *self.places.entry(question.clone()).or_insert(next);
-        if place == next {
-            self.in_order.push(question);
+        let in_order = &self.in_order;
+        let found = self.sorted.binary_search_by(|place| in_order.get(*place).cmp(&Some(&question)));
+        match found {
+            Ok(rank) => self.sorted.get(rank).copied().unwrap_or_default(),
+            Err(rank) => {
+                let place = self.in_order.len();
+                self.sorted.insert(rank, place);
+                self.in_order.push(question);
+                place
+            }
         }
-        place
     }
+}
+
+fn picked<A: Clone>(answers: &[A], places: &[usize]) -> Result<Vec<A>> {
+    let mut picked = Vec::with_capacity(places.len());
+    for place in places {
+        picked.push(answers.get(*place).cloned().ok_or_else(too_few)?);
+    }
+    Ok(picked)
 }
 
 fn too_few() -> Failure {

@@ -49,8 +49,11 @@ impl Source<Redis> for Pipelines {
             Some(open) => open,
             closed => closed.insert(lent::open("redis").map_err(failed)?),
         };
-        let replies = connection.pipeline(commands).map_err(failed)?;
-        replies.into_iter().map(|values| Reply::gather(values.into_iter().map(piece)).ok_or_else(garbled)).collect()
+        let mut replies = Vec::with_capacity(commands.len());
+        for values in connection.pipeline(commands).map_err(failed)? {
+            replies.push(Reply::gather(values.into_iter().map(piece)).ok_or_else(garbled)?);
+        }
+        Ok(replies)
     }
 }
 
@@ -105,9 +108,12 @@ impl Call {
 
     /// One result for each trigger, in order.
     pub fn finish(self) -> Vec<Result<Vec<plugin::Reading>, types::Failure>> {
-        let unserved = |trigger| Err(component::invalid(&[component::unknown(trigger)]));
-        let results = self.triggers.iter().zip(self.results);
-        results.map(|(trigger, result)| given(result.unwrap_or_else(|| unserved(trigger)))).collect()
+        let mut results = Vec::with_capacity(self.triggers.len());
+        for (trigger, result) in self.triggers.iter().zip(self.results) {
+            let result = result.unwrap_or_else(|| Err(component::invalid(&[component::unknown(trigger)])));
+            results.push(given(result));
+        }
+        results
     }
 }
 
@@ -169,7 +175,8 @@ fn protocol(protocol: &Protocol) -> plugin::Protocol {
     }
 }
 
-fn parameter(parameter: &Parameter) -> plugin::Parameter {
+/// A parameter in the type of the contract.
+pub fn parameter(parameter: &Parameter) -> plugin::Parameter {
     let sources = parameter.origins.iter().map(|origin| match origin {
         Origin::Metadata => plugin::Source::Metadata,
         Origin::Environment => plugin::Source::Environment,
@@ -187,7 +194,14 @@ fn parameter(parameter: &Parameter) -> plugin::Parameter {
 }
 
 fn sentence(lines: &[&str]) -> String {
-    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+    let mut sentence = String::new();
+    for line in lines {
+        if !sentence.is_empty() {
+            sentence.push(' ');
+        }
+        sentence.push_str(line.trim());
+    }
+    sentence
 }
 
 fn metric(metric: Metric) -> plugin::Metric {

@@ -126,8 +126,8 @@ fn json_number(text: &str) -> Option<Number> {
 
 /// The digits that a text begins with, and what follows them.
 fn digits(text: &str) -> (&str, &str) {
-    let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-    text.split_at(end)
+    let rest = text.trim_start_matches(|character: char| character.is_ascii_digit());
+    (text.strip_suffix(rest).unwrap_or(text), rest)
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub struct Parameter {
 }
 
 /// A struct that `settings!` declared.
-pub trait Settings: Sized + Clone {
+pub trait Settings: Sized {
     /// What it asks.
     type Connection: Connection;
     /// The value of `triggers[].type` that it serves.
@@ -97,16 +97,16 @@ impl<'a> Reader<'a> {
 }
 
 fn missing(parameter: &Parameter) -> String {
-    let places: Vec<&str> = parameter
-        .origins
-        .iter()
-        .map(|origin| match origin {
+    let mut message = "is required; it is set".to_owned();
+    for (index, origin) in parameter.origins.iter().enumerate() {
+        message.push_str(if index == 0 { " " } else { " or " });
+        message.push_str(match origin {
             Origin::Metadata => "in the trigger's metadata",
             Origin::Environment => "by a variable of the container",
             Origin::Authentication => "in a TriggerAuthentication",
-        })
-        .collect();
-    format!("is required; it is set {}", places.join(" or "))
+        });
+    }
+    message
 }
 
 /// A value that may come from a TriggerAuthentication is not repeated, because it may be a secret.
