@@ -11,7 +11,6 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -81,7 +80,7 @@ impl Cluster {
                 bail!("{} is missing: run `cargo xtask cluster up` once", paths::binary(name).display());
             }
         }
-        let directory = options.directory.clone().unwrap_or_else(own_directory);
+        let directory = options.directory.clone().unwrap_or_else(|| paths::own_directory("cluster"));
         if control_plane::ORDER_OF_ENDS.iter().any(|name| Record::read(&directory, name).is_some_and(Record::runs)) {
             bail!("a cluster runs in {} already; `cargo xtask cluster down` ends it", directory.display());
         }
@@ -216,7 +215,7 @@ impl Cluster {
     /// # Errors
     /// One was refused; the error says why.
     pub fn apply(&self, manifests: &str) -> Result<String> {
-        let path = self.directory.join(format!("applied-{}.yaml", next_number()));
+        let path = self.directory.join(format!("applied-{}.yaml", paths::next_number()));
         fs::write(&path, manifests).with_context(|| format!("write {}", path.display()))?;
         let file = path.display().to_string();
         self.kubectl(&["apply", "--server-side", "--force-conflicts", "--filename", &file])
@@ -307,14 +306,4 @@ pub fn end(directory: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Numbers files and folders of this process.
-fn next_number() -> u32 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
-fn own_directory() -> PathBuf {
-    paths::cluster_output().join(format!("run/{}-{}", std::process::id(), next_number()))
 }

@@ -4,6 +4,7 @@
 //! environment: a cluster is the same from every shell.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where programs of the machine are looked for; the cluster's own binaries come before these.
 const SYSTEM_FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -67,4 +68,16 @@ pub fn search_path() -> String {
 #[must_use]
 pub fn program(name: &str) -> Option<PathBuf> {
     SYSTEM_FOLDERS.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.is_file())
+}
+
+/// A folder that no other process or caller uses, not made yet.
+#[must_use]
+pub fn own_directory(kind: &str) -> PathBuf {
+    cluster_output().join(format!("run/{kind}-{}-{}", std::process::id(), next_number()))
+}
+
+/// Numbers files and folders of this process.
+pub(crate) fn next_number() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }

@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     fn recipe(name: &str, program: &str, arguments: &[&str]) -> Recipe {
-        let directory = paths::cluster_output().join("run/process-tests");
+        let directory = paths::own_directory("process");
         std::fs::create_dir_all(&directory).unwrap();
         Recipe {
             name: name.to_owned(),
@@ -233,6 +233,7 @@ mod tests {
         let mut process = asked.join().unwrap();
         process.check().unwrap();
         assert_eq!(process.kill().unwrap().to_string(), "signal: 9 (SIGKILL)");
+        std::fs::remove_dir_all(&process.recipe.directory).unwrap();
     }
 
     #[test]
@@ -241,6 +242,8 @@ mod tests {
         let told = crate::wait::until(&crate::wait::Stop::default(), "it ends", Duration::from_secs(5), || {
             Ok(process.check().err())
         });
-        assert!(told.unwrap().to_string().ends_with("exit status: 3; its log ends with:\nno such luck"));
+        let told = told.unwrap().to_string();
+        assert_eq!(told, "failing ended with exit status: 3; its log ends with:\nno such luck");
+        std::fs::remove_dir_all(&process.recipe.directory).unwrap();
     }
 }

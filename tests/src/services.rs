@@ -1,1 +1,25 @@
-//! Under way.
+//! What runs beside a cluster: a Redis, an address that swallows everything, and Bellows itself.
+//!
+//! Owns these as plain processes and interfaces of the machine, removed when dropped. Refuses to touch a service that it
+//! did not start.
+
+mod bellows;
+mod black_hole;
+mod redis;
+
+pub use bellows::{Bellows, BellowsOptions, install};
+pub use black_hole::BlackHole;
+pub use redis::{Redis, RedisOptions};
+
+use std::net::{IpAddr, TcpListener};
+
+use anyhow::{Context, Result};
+
+/// A port that is free on an address now. Somebody else may take it before it is used, which shows at once.
+///
+/// # Errors
+/// The address is not this machine's.
+pub fn free_port(address: IpAddr) -> Result<u16> {
+    let listener = TcpListener::bind((address, 0)).with_context(|| format!("look for a free port on {address}"))?;
+    Ok(listener.local_addr().context("read the free port")?.port())
+}

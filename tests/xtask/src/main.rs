@@ -5,6 +5,8 @@
 
 mod cluster;
 
+use std::process::ExitCode;
+
 use anyhow::{Context, Result};
 use bellows_tests::wait::Stop;
 use clap::{Parser, Subcommand};
@@ -27,8 +29,17 @@ enum Task {
     Cluster(cluster::Task),
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<()> {
     let stop = Stop::default();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, stop.flag()).context("listen for Ctrl-C")?;
