@@ -1,1 +1,28 @@
-//! Under construction.
+//! Running scaler components and lending them connections.
+//!
+//! [`Engine`] turns a file into a [`Scaler`]; a [`Scaler`] plans and measures. A component sees no credential, names no
+//! address, and can use up nothing but its own call's bounds. Nothing here knows Kubernetes.
+
+mod batch;
+mod bindings;
+mod cache;
+mod capability;
+mod compile;
+mod connection;
+mod egress;
+mod engine;
+mod failure;
+mod lift;
+mod limits;
+mod printable;
+mod scaler;
+mod state;
+
+pub use cache::CacheError;
+pub use capability::ImportError;
+pub use capability::redis::{RedisSource, RedisValue, Replies};
+pub use compile::{CompileError, Compiler, compile};
+pub use connection::{NetworkError, NetworkSettings};
+pub use engine::{Engine, EngineError, EngineSettings, LoadError};
+pub use limits::Limits;
+pub use scaler::{Call, Endpoint, Measured, PlanError, Scaler};

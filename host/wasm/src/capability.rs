@@ -1,0 +1,63 @@
+//! What the host lends to components: the list, one line each. Whatever is not here is refused when a component is
+//! loaded, by the name of the import.
+//!
+//! A capability has private bindings, a view that belongs to one call, and an `add_to_linker`.
+
+pub(crate) mod log;
+pub(crate) mod memo;
+pub(crate) mod redis;
+
+use wasmtime::component::{HasSelf, Linker};
+
+use crate::bindings;
+use crate::state::State;
+
+const PACKAGE: &str = "bellows:scaler/";
+/// Interfaces that a component may import. `types` has no function.
+const LENT: [&str; 4] = ["types", "redis", "memo", "log"];
+/// Interfaces of the contract that this release has no connections for.
+const NOT_LENT: [&str; 2] = ["amqp", "http"];
+
+/// Why a component is not let in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// Part of the contract, but not of this release.
+    #[error("imports {0}, which this release does not lend")]
+    NotLent(String),
+    /// Not part of the contract: WASI, for one.
+    #[error("imports {0}, which is not part of the contract: a scaler imports bellows:scaler interfaces only")]
+    Foreign(String),
+}
+
+/// Judges the name of an import, `bellows:scaler/redis@0.1.0`.
+pub(crate) fn judge(import: &str) -> Result<(), ImportError> {
+    let foreign = || ImportError::Foreign(crate::printable::line(import, 200));
+    let interface = import.strip_prefix(PACKAGE).ok_or_else(foreign)?;
+    let name = interface.split_once('@').map_or(interface, |(name, _)| name);
+    match name {
+        name if LENT.contains(&name) => Ok(()),
+        name if NOT_LENT.contains(&name) => Err(ImportError::NotLent(name.to_owned())),
+        _ => Err(foreign()),
+    }
+}
+
+/// Makes all that is lent linkable.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    bindings::redis::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    bindings::memo::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    bindings::log::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_lent_may_be_imported() {
+        assert_eq!(judge("bellows:scaler/redis@0.1.0"), Ok(()));
+        assert_eq!(judge("bellows:scaler/types@0.1.9"), Ok(()));
+        assert_eq!(judge("bellows:scaler/http@0.1.0"), Err(ImportError::NotLent("http".into())));
+        assert_eq!(judge("wasi:cli/environment@0.2.0"), Err(ImportError::Foreign("wasi:cli/environment@0.2.0".into())));
+        assert_eq!(judge("bellows:scaler/files@0.1.0"), Err(ImportError::Foreign("bellows:scaler/files@0.1.0".into())));
+    }
+}

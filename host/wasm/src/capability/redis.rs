@@ -1,0 +1,244 @@
+//! Reading from a Redis server that the owner of the trigger configured. A guest names a connection of its own
+//! declaration, never an address; only commands that read, and cost little, are let through.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bellows_core::connection::{Connection, RedisConnection};
+use bellows_core::failure::{Blame, Failure, FailureKind, Scope};
+use futures::future::BoxFuture;
+use tokio::time::Instant;
+use wasmtime::component::Resource;
+
+use crate::bindings::redis::{Host, HostConnection, Value};
+use crate::bindings::{GuestFailure, failure_for_guest};
+use crate::printable;
+use crate::scaler::Endpoint;
+use crate::state::State;
+
+/// Commands in one pipeline: ten for each trigger of a batch of a thousand.
+const COMMANDS_MAX: usize = 10_000;
+
+/// Commands that read and answer in constant or closely bounded time. Never here: whatever writes, blocks, walks the key
+/// space (KEYS, SCAN), runs code (EVAL, FCALL), or speaks of other clients and of configuration.
+const READING: [&str; 35] = [
+    "BITCOUNT",
+    "DBSIZE",
+    "EXISTS",
+    "GET",
+    "GETBIT",
+    "GETRANGE",
+    "HEXISTS",
+    "HGET",
+    "HLEN",
+    "HMGET",
+    "HSTRLEN",
+    "INFO",
+    "LINDEX",
+    "LLEN",
+    "MGET",
+    "PEXPIRETIME",
+    "PING",
+    "PTTL",
+    "SCARD",
+    "SISMEMBER",
+    "SMISMEMBER",
+    "STRLEN",
+    "TIME",
+    "TTL",
+    "TYPE",
+    "XINFO",
+    "XLEN",
+    "XPENDING",
+    "ZCARD",
+    "ZCOUNT",
+    "ZLEXCOUNT",
+    "ZMSCORE",
+    "ZRANK",
+    "ZREVRANK",
+    "ZSCORE",
+];
+
+/// A reply of a Redis server, as it stands in the flattened list that a guest gets.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RedisValue {
+    /// No value.
+    Nil,
+    /// A whole number.
+    Integer(i64),
+    /// A floating point number.
+    Double(f64),
+    /// A truth value.
+    Boolean(bool),
+    /// Bytes that are UTF-8.
+    Text(String),
+    /// Bytes that are not.
+    Bytes(Vec<u8>),
+    /// The header of a list; that many values follow, nested ones flattened.
+    Items(u32),
+    /// The header of a map; that many keys follow, each with its value after it.
+    Pairs(u32),
+    /// An error reply: `WRONGTYPE Operation against…`.
+    Error(String),
+}
+
+/// The replies to a pipeline: for each command its values.
+pub type Replies = Vec<Vec<RedisValue>>;
+
+/// Where replies come from: the pool of connections, or the script of a test.
+pub trait RedisSource: Send + Sync + 'static {
+    /// Sends all commands at once and answers with one reply for each, in order, before `until`. The commands have passed
+    /// the allow-list. `namespace` is the one whose search list completes a short name.
+    fn pipeline<'call>(
+        &'call self,
+        namespace: &'call str,
+        connection: &'call RedisConnection,
+        commands: Vec<Vec<String>>,
+        until: Instant,
+    ) -> BoxFuture<'call, Result<Replies, Failure>>;
+}
+
+/// What a guest holds for a connection: its name.
+#[derive(Debug)]
+#[expect(unreachable_pub, reason = "the bindings export it under their own name")]
+pub struct Handle(String);
+
+/// The connections of one call, and what became of them.
+pub(crate) struct RedisView {
+    pub(crate) source: Arc<dyn RedisSource>,
+    pub(crate) namespace: String,
+    pub(crate) connections: Arc<BTreeMap<String, Connection>>,
+    /// When questions to a source must be over; earlier than the end of the call, so that the guest can still answer.
+    pub(crate) until: Instant,
+    /// What the host saw of the connections, whatever the guest will claim.
+    pub(crate) endpoint: Endpoint,
+}
+
+impl RedisView {
+    fn find(&self, name: &str) -> Result<&RedisConnection, Failure> {
+        match self.connections.get(name) {
+            Some(Connection::Redis(connection)) => Ok(connection),
+            None => {
+                let message = format!("no connection {:?} is lent to this call", printable::line(name, 64));
+                Err(Failure::new(FailureKind::Invalid, Blame::Scaler, "no-such-connection", message))
+            }
+        }
+    }
+
+    async fn pipeline(&mut self, name: &str, commands: Vec<Vec<String>>) -> Result<Replies, Failure> {
+        judge(&commands)?;
+        let connection = self.find(name)?;
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let result = self.source.pipeline(&self.namespace, connection, commands, self.until).await;
+        match &result {
+            Ok(_) if matches!(self.endpoint, Endpoint::Unused) => self.endpoint = Endpoint::Answered,
+            Err(failure) if failure.scope == Scope::Endpoint => self.endpoint = Endpoint::Failed(failure.clone()),
+            _ => {}
+        }
+        result
+    }
+}
+
+/// Lets reading commands through, and names the first other one.
+fn judge(commands: &[Vec<String>]) -> Result<(), Failure> {
+    if commands.len() > COMMANDS_MAX {
+        let message = format!("{} commands in one pipeline, {COMMANDS_MAX} are allowed", commands.len());
+        return Err(Failure::new(FailureKind::Invalid, Blame::Scaler, "too-many-commands", message));
+    }
+    let refused = commands.iter().find_map(|command| {
+        let name = command.first().map(|name| name.to_ascii_uppercase()).unwrap_or_default();
+        (!READING.contains(&name.as_str())).then_some(name)
+    });
+    match refused {
+        None => Ok(()),
+        Some(name) => {
+            let message =
+                format!("the command {:?} is not let through: a scaler only reads", printable::line(&name, 64));
+            Err(Failure::new(FailureKind::Denied, Blame::Scaler, "command", message))
+        }
+    }
+}
+
+fn value_for_guest(value: RedisValue) -> Value {
+    match value {
+        RedisValue::Nil => Value::Nil,
+        RedisValue::Integer(integer) => Value::Integer(integer),
+        RedisValue::Double(double) => Value::Double(double),
+        RedisValue::Boolean(boolean) => Value::Boolean(boolean),
+        RedisValue::Text(text) => Value::Text(text),
+        RedisValue::Bytes(bytes) => Value::Bytes(bytes),
+        RedisValue::Items(count) => Value::Items(count),
+        RedisValue::Pairs(count) => Value::Pairs(count),
+        RedisValue::Error(error) => Value::Error(error),
+    }
+}
+
+impl Host for State {
+    async fn open(&mut self, name: String) -> wasmtime::Result<Result<Resource<Handle>, GuestFailure>> {
+        self.budget.host_call()?;
+        if let Err(failure) = self.redis.find(&name) {
+            return Ok(Err(failure_for_guest(&failure)));
+        }
+        match self.handles.push(Handle(name)) {
+            Ok(handle) => Ok(Ok(handle)),
+            Err(_full) => {
+                let message = "more connections are open than a call may hold";
+                let failure = Failure::new(FailureKind::Invalid, Blame::Scaler, "too-many-handles", message);
+                Ok(Err(failure_for_guest(&failure)))
+            }
+        }
+    }
+}
+
+impl HostConnection for State {
+    async fn pipeline(
+        &mut self,
+        handle: Resource<Handle>,
+        commands: Vec<Vec<String>>,
+    ) -> wasmtime::Result<Result<Vec<Vec<Value>>, GuestFailure>> {
+        self.budget.host_call()?;
+        let name = self.handles.get(&handle)?.0.clone();
+        let replies = self.redis.pipeline(&name, commands).await;
+        Ok(replies
+            .map(|replies| replies.into_iter().map(|reply| reply.into_iter().map(value_for_guest).collect()).collect())
+            .map_err(|failure| failure_for_guest(&failure)))
+    }
+
+    async fn drop(&mut self, handle: Resource<Handle>) -> wasmtime::Result<()> {
+        self.handles.delete(handle)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn reading_commands_are_let_through_in_any_case() {
+        assert_eq!(judge(&[command(&["LLEN", "k"]), command(&["type", "k"])]), Ok(()));
+    }
+
+    #[test]
+    fn whatever_writes_walks_runs_or_waits_is_refused_by_name() {
+        for name in
+            ["EVAL", "KEYS", "SCAN", "SUBSCRIBE", "CONFIG", "SET", "BLPOP", "CLIENT", "FCALL", "AUTH", "SELECT", ""]
+        {
+            let failure = judge(&[command(&["PING"]), command(&[name, "x"])]).unwrap_err();
+            assert_eq!((failure.kind, failure.code.as_str()), (FailureKind::Denied, "command"), "{name}");
+            assert!(failure.message.contains(&format!("{name:?}")), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn a_pipeline_without_end_is_refused() {
+        let failure = judge(&vec![command(&["PING"]); COMMANDS_MAX + 1]).unwrap_err();
+        assert_eq!(failure.code, "too-many-commands");
+    }
+}

@@ -1,0 +1,39 @@
+//! Connections that the host holds for scalers: pools keyed by endpoint, credentials, encryption and database, so that
+//! connections grow with endpoints and not with triggers.
+
+mod metered;
+mod redis;
+mod tls;
+
+use std::net::SocketAddr;
+
+use bellows_core::grant::EgressPolicy;
+
+pub(crate) use self::redis::RedisPool;
+
+/// How connections are made.
+#[derive(Debug, Clone, Default)]
+pub struct NetworkSettings {
+    /// Which addresses may be dialled.
+    pub egress: EgressPolicy,
+    /// The cluster's domain, `cluster.local`; short names are completed with it.
+    pub cluster_domain: String,
+    /// Who is asked for names; those of the machine where empty.
+    pub name_servers: Vec<SocketAddr>,
+    /// PEM certificates that are trusted besides those of the machine.
+    pub authorities: Vec<String>,
+}
+
+/// Why connections cannot be made at all.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// The machine's settings for names could not be read or used.
+    #[error("cannot set up the lookup of names")]
+    Resolver(#[source] hickory_resolver::net::NetError),
+    /// A certificate that is to be trusted is not one.
+    #[error("cannot read the certificate authorities: {0}")]
+    Authorities(String),
+    /// The cryptography of TLS is not what we were built with.
+    #[error("cannot set up TLS")]
+    Tls(#[source] rustls::Error),
+}

@@ -1,0 +1,273 @@
+//! The engine: from the path of a component to a [`Scaler`] that was compiled, judged and described.
+//!
+//! Loading is where a component is refused, by name and with the reason; nothing of it runs before its imports are judged.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bellows_core::failure::Failure;
+use tokio::io::AsyncReadExt;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::{Duration, Instant};
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::bindings::ScalerPre;
+use crate::cache::{self, Cache, CacheError};
+use crate::capability::log::LogBudget;
+use crate::capability::memo::MemoStore;
+use crate::capability::redis::RedisSource;
+use crate::capability::{self, ImportError};
+use crate::compile::{self, CompileError, Compiler};
+use crate::connection::{NetworkError, NetworkSettings, RedisPool};
+use crate::lift;
+use crate::limits::{INSTANCES_MAX, Limits, Ticker};
+use crate::scaler::{Answer, Guest, Lent, Question, Scaler};
+use crate::state::State;
+
+/// Describing computes nothing; twice what a guest may compute, so that its own bound speaks first.
+const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(2);
+const PLUGIN: &str = "bellows:scaler/plugin";
+
+/// What an engine is made of.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Folder of compiled components; made where it is missing, refused where others may enter it.
+    pub cache: PathBuf,
+    /// How to start the child that compiles.
+    pub compiler: Compiler,
+    /// Bounds of each component and each call.
+    pub limits: Limits,
+    /// How connections are made.
+    pub network: NetworkSettings,
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// wasmtime cannot run here.
+    #[error("cannot start the WebAssembly engine: {0}")]
+    Start(String),
+    /// The thread that interrupts guests could not be started.
+    #[error("cannot start the epoch thread")]
+    Ticker(#[source] std::io::Error),
+    /// The folder of compiled components cannot be used.
+    #[error("cannot use the folder of compiled components")]
+    Cache(#[from] CacheError),
+    /// Names could not be looked up, or certificates not be read.
+    #[error("cannot set up the network")]
+    Network(#[from] NetworkError),
+}
+
+/// Why a component was not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is larger than a component may be.
+    #[error("{path} has more than {bytes_max} bytes")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The bound.
+        bytes_max: u64,
+    },
+    /// It could not be compiled.
+    #[error("cannot compile the component")]
+    Compile(#[from] CompileError),
+    /// The compiled form could not be kept or found again.
+    #[error("cannot keep the compiled component")]
+    Cache(#[from] CacheError),
+    /// It imports what is not lent.
+    #[error("the component {0}")]
+    Import(ImportError),
+    /// It does not export the contract's interface.
+    #[error("the component does not export {PLUGIN}@0.1, so it is no scaler")]
+    NoPlugin,
+    /// It names the right interfaces with other types.
+    #[error("the component does not fit the contract: {0}")]
+    Link(String),
+    /// It did not describe itself.
+    #[error("the component does not describe itself: {0}")]
+    Describe(Failure),
+    /// It described itself wrongly; all that is wrong.
+    #[error("the component describes itself wrongly: {}", .0.join("; "))]
+    Description(Vec<String>),
+}
+
+/// Loads components. Clones are cheap and share everything.
+#[derive(Clone)]
+pub struct Engine {
+    runtime: Arc<Runtime>,
+}
+
+/// What all components of an engine share.
+pub(crate) struct Runtime {
+    pub(crate) engine: wasmtime::Engine,
+    pub(crate) limits: Limits,
+    pub(crate) redis: Arc<dyn RedisSource>,
+    pub(crate) memo: Arc<MemoStore>,
+    pub(crate) instances: Semaphore,
+    linker: Linker<State>,
+    cache: Arc<Cache>,
+    compiler: Compiler,
+    /// One compilation at a time: each may take gigabytes, and the second of the same component finds it done.
+    compiling: Mutex<()>,
+    _ticker: Ticker,
+}
+
+impl Engine {
+    /// An engine whose connections are real ones.
+    pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
+        let redis = Arc::new(RedisPool::new(&settings.network)?);
+        Self::with_redis(settings, redis)
+    }
+
+    /// An engine whose replies come from somewhere else: the script of a test, or a recording.
+    pub fn with_redis(settings: EngineSettings, redis: Arc<dyn RedisSource>) -> Result<Self, EngineError> {
+        let start = |error: wasmtime::Error| EngineError::Start(format!("{error:#}"));
+        let engine = start_engine(&settings.limits).map_err(start)?;
+        let mut linker = Linker::new(&engine);
+        capability::add_to_linker(&mut linker).map_err(start)?;
+        let runtime = Runtime {
+            limits: settings.limits,
+            redis,
+            memo: Arc::default(),
+            instances: Semaphore::new(INSTANCES_MAX as usize),
+            linker,
+            cache: Arc::new(Cache::open(&settings.cache)?),
+            compiler: settings.compiler,
+            compiling: Mutex::new(()),
+            _ticker: Ticker::start(engine.clone()).map_err(EngineError::Ticker)?,
+            engine,
+        };
+        Ok(Self { runtime: Arc::new(runtime) })
+    }
+
+    /// Reads a component, compiles it unless that was done before, judges what it imports and exports, and asks it what
+    /// it is.
+    pub async fn load(&self, path: &Path) -> Result<Arc<Scaler>, LoadError> {
+        let bytes = self.read(path).await?;
+        let digest = compile::digest(&bytes);
+        let component = self.compiled(&digest, &bytes).await?;
+        drop(bytes);
+        let instance = self.link(&component)?;
+        let plugin = ScalerPre::new(instance).map_err(|error| LoadError::Link(format!("{error:#}")))?;
+        let provisional = digest.get(..12).unwrap_or(&digest);
+        let mut guest = Guest {
+            runtime: Arc::clone(&self.runtime),
+            log: Arc::new(LogBudget::new(provisional)),
+            digest: digest.into(),
+            plugin,
+        };
+        let until = Instant::now() + DESCRIBE_TIME_MAX;
+        let (answer, _) = guest.ask(Lent::default(), Question::Describe, until).await;
+        let Answer::Describe(described) = answer.map_err(LoadError::Describe)? else {
+            return Err(LoadError::Describe(lift::breach("answer", "an answer to another question")));
+        };
+        let description = lift::description(described).map_err(LoadError::Description)?;
+        guest.log = Arc::new(LogBudget::new(&description.name));
+        Ok(Arc::new(Scaler::new(guest, description)))
+    }
+
+    async fn read(&self, path: &Path) -> Result<Vec<u8>, LoadError> {
+        let read = |source| LoadError::Read { path: path.to_owned(), source };
+        let bytes_max = self.runtime.limits.component_bytes_max;
+        let file = tokio::fs::File::open(path).await.map_err(read)?;
+        let mut bytes = Vec::new();
+        let size = file.take(bytes_max + 1).read_to_end(&mut bytes).await.map_err(read)?;
+        if size as u64 > bytes_max {
+            return Err(LoadError::TooLarge { path: path.to_owned(), bytes_max });
+        }
+        Ok(bytes)
+    }
+
+    /// The compiled form, from the cache or by the child.
+    async fn compiled(&self, digest: &str, bytes: &[u8]) -> Result<Component, LoadError> {
+        let name = compile::artifact_name(&self.runtime.engine, digest);
+        let _one_at_a_time = self.runtime.compiling.lock().await;
+        if let Some(component) = self.cached(&name).await? {
+            return Ok(component);
+        }
+        let cache = &self.runtime.cache;
+        // The child reads the very bytes that were digested, not whatever the path holds by then.
+        let (input, output) = (Unfinished(cache.unfinished()), Unfinished(cache.unfinished()));
+        let write = |source| CacheError::Write { path: input.0.clone(), source };
+        write_new(&input.0, bytes).await.map_err(write)?;
+        compile::in_child(&self.runtime.compiler, &input.0, &output.0).await?;
+        cache.store(&name, &output.0)?;
+        let fresh = self.cached(&name).await?;
+        fresh.ok_or_else(|| LoadError::Link("what was just compiled cannot be mapped".to_owned()))
+    }
+
+    async fn cached(&self, name: &str) -> Result<Option<Component>, LoadError> {
+        let (cache, engine, name) = (Arc::clone(&self.runtime.cache), self.runtime.engine.clone(), name.to_owned());
+        // Reading and verifying tens of megabytes does not belong on a thread that serves.
+        let loading = tokio::task::spawn_blocking(move || cache.load(&engine, &name));
+        match loading.await {
+            Ok(loaded) => Ok(loaded?),
+            Err(_cancelled) => Ok(None),
+        }
+    }
+
+    fn link(&self, component: &Component) -> Result<InstancePre<State>, LoadError> {
+        let world = component.component_type();
+        for (import, _) in world.imports(&self.runtime.engine) {
+            capability::judge(import).map_err(LoadError::Import)?;
+        }
+        let is_plugin = |name: &str| name.strip_prefix(PLUGIN).is_some_and(|version| version.starts_with("@0.1."));
+        if !world.exports(&self.runtime.engine).any(|(name, _)| is_plugin(name)) {
+            return Err(LoadError::NoPlugin);
+        }
+        self.runtime.linker.instantiate_pre(component).map_err(|error| LoadError::Link(format!("{error:#}")))
+    }
+}
+
+/// A file that is removed unless it was renamed in time.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // It may have been renamed or never written: then there is nothing to remove, and nothing is wrong.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+async fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = tokio::fs::File::from_std(cache::create(path)?);
+    tokio::io::AsyncWriteExt::write_all(&mut file, bytes).await?;
+    tokio::io::AsyncWriteExt::flush(&mut file).await
+}
+
+/// With a pool of instances where the address space can be reserved (128 memories of 4 GiB and their guards), else one
+/// by one.
+fn start_engine(limits: &Limits) -> wasmtime::Result<wasmtime::Engine> {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(INSTANCES_MAX)
+        // A component is one core instance and a few adapters.
+        .total_core_instances(INSTANCES_MAX * 8)
+        .max_core_instances_per_component(8)
+        .total_memories(INSTANCES_MAX)
+        .max_memories_per_component(1)
+        .total_tables(INSTANCES_MAX * 4)
+        .max_tables_per_component(4)
+        .max_tables_per_module(4)
+        .total_stacks(INSTANCES_MAX)
+        .max_memory_size(limits.memory_bytes_max)
+        .table_elements(limits.table_elements_max)
+        // Interpreters describe themselves at length: 4 MiB for the component, 8 MiB for a core instance.
+        .max_component_instance_size(4 * 1024 * 1024)
+        .max_core_instance_size(8 * 1024 * 1024);
+    let mut config = compile::configuration();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    wasmtime::Engine::new(&config).or_else(|error| {
+        tracing::warn!(error = format!("{error:#}"), "no pool of instances: each is made when it is needed");
+        wasmtime::Engine::new(&compile::configuration())
+    })
+}

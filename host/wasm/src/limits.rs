@@ -1,0 +1,168 @@
+//! What one call may use: memory, tables, processor time, host calls. It counts; the numbers come with the settings.
+//!
+//! Epochs stop a guest that computes; a guest that waits in a host call is stopped by the deadline of the whole call.
+
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
+
+use crate::state::State;
+
+/// How often a running guest can be interrupted. 10 ms: a loop is noticed within a hundredth of a second, and a hundred
+/// wake-ups a second cost less than a thousandth of a core.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+/// Instances alive at once. 128 × (64 MiB of memory + 2 MiB of stack) bounds all guests together at about 8 GiB of
+/// address space that is only touched as they use it.
+pub(crate) const INSTANCES_MAX: u32 = 128;
+
+/// Bytes that a guest may hand to the host, or be handed back, in one crossing: a thousand triggers with 4 KiB of
+/// settings each come to 4 MiB, twice that is room enough.
+pub(crate) const CROSSING_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Bounds of one component and of each call of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of linear memory, all memories of an instance together.
+    pub memory_bytes_max: usize,
+    /// Elements of all tables together; interpreters need tens of thousands.
+    pub table_elements_max: usize,
+    /// Time that a guest may compute in one call. Waiting for a source is not counted but for one tick a wait.
+    pub processor_time_max: Duration,
+    /// Calls from the guest to the host in one call.
+    pub host_calls_max: u32,
+    /// Size of a component's file.
+    pub component_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // A Rust guest uses 2 MiB, Python 40 MiB.
+            memory_bytes_max: 64 * 1024 * 1024,
+            table_elements_max: 50_000,
+            // A batch of 1,000 triggers takes a Rust guest 2 ms, a Python guest 25 ms.
+            processor_time_max: Duration::from_secs(1),
+            // Two rounds for each of a few hundred connections' worth of questions.
+            host_calls_max: 1_000,
+            // CPython with its library is 18 MiB.
+            component_bytes_max: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// A bound that a guest ran into. It reaches the caller inside the trap that it causes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Exceeded {
+    #[error("it wanted more than {} MiB of memory", .0 / (1024 * 1024))]
+    Memory(usize),
+    #[error("it wanted more than {0} table elements")]
+    Table(usize),
+    #[error("it computed for more than {0:?}")]
+    ProcessorTime(Duration),
+    #[error("it called the host more than {0} times")]
+    HostCalls(u32),
+}
+
+impl Exceeded {
+    /// The word for this in a failure's code.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::Memory(_) | Self::Table(_) => "memory",
+            Self::ProcessorTime(_) => "deadline",
+            Self::HostCalls(_) => "host-calls",
+        }
+    }
+}
+
+/// What one call has used so far.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    limits: Limits,
+    memory_bytes: usize,
+    table_elements: usize,
+    ticks: u32,
+    host_calls: u32,
+}
+
+impl Budget {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, memory_bytes: 0, table_elements: 0, ticks: 0, host_calls: 0 }
+    }
+
+    /// Counts a call from the guest.
+    pub(crate) fn host_call(&mut self) -> Result<(), Exceeded> {
+        self.host_calls += 1;
+        let over = self.host_calls > self.limits.host_calls_max;
+        if over { Err(Exceeded::HostCalls(self.limits.host_calls_max)) } else { Ok(()) }
+    }
+
+    fn tick(&mut self) -> Result<(), Exceeded> {
+        self.ticks += 1;
+        let over = TICK * self.ticks > self.limits.processor_time_max;
+        if over { Err(Exceeded::ProcessorTime(self.limits.processor_time_max)) } else { Ok(()) }
+    }
+}
+
+impl ResourceLimiter for Budget {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        if total > self.limits.memory_bytes_max {
+            // An error traps at once and names the bound; `false` would leave the guest to abort for no stated reason.
+            return Err(Exceeded::Memory(self.limits.memory_bytes_max).into());
+        }
+        self.memory_bytes = total;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.table_elements.saturating_add(desired.saturating_sub(current));
+        if total > self.limits.table_elements_max {
+            return Err(Exceeded::Table(self.limits.table_elements_max).into());
+        }
+        self.table_elements = total;
+        Ok(true)
+    }
+}
+
+/// Puts the bounds of its state's budget on a store. At each tick a guest yields to the other tasks of its thread.
+pub(crate) fn bind(store: &mut Store<State>) {
+    store.limiter(|state| &mut state.budget);
+    store.set_hostcall_fuel(CROSSING_BYTES_MAX);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut context| {
+        context.data_mut().budget.tick()?;
+        Ok(UpdateDeadline::Yield(1))
+    });
+}
+
+/// The thread that advances the epoch; it ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Ticker {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    pub(crate) fn start(engine: wasmtime::Engine) -> std::io::Result<Self> {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let thread = std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {
+            while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(TICK) {
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // The thread ends within a tick and cannot panic; there is nobody to tell if it did.
+            drop(thread.join());
+        }
+    }
+}
