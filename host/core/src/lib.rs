@@ -12,6 +12,7 @@ pub mod effect;
 pub mod event;
 pub mod failure;
 pub mod grant;
+pub mod machine;
 pub mod member;
 pub mod metric;
 pub mod parameter;

@@ -78,14 +78,15 @@ impl Endpoints {
         self.entries.entry(key.clone()).or_insert(fresh).triggers += 1;
     }
 
-    /// A trigger no longer uses it; what nobody uses is forgotten.
-    pub fn leave(&mut self, key: &Arc<BatchKey>) {
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.triggers = entry.triggers.saturating_sub(1);
-            if entry.triggers == 0 {
-                self.entries.remove(key);
-            }
+    /// A trigger no longer uses it; what nobody uses is forgotten. True if it was the last.
+    pub fn leave(&mut self, key: &Arc<BatchKey>) -> bool {
+        let Some(entry) = self.entries.get_mut(key) else { return true };
+        entry.triggers = entry.triggers.saturating_sub(1);
+        let last = entry.triggers == 0;
+        if last {
+            self.entries.remove(key);
         }
+        last
     }
 
     /// Whether the last poll was answered.
@@ -112,18 +113,15 @@ impl Endpoints {
         }
     }
 
-    /// It came back. True if the endpoint is found up that was not known to be: whoever waits may ask now.
-    pub fn answered(&mut self, key: &BatchKey, seen: Seen) -> bool {
-        let Some(entry) = self.entries.get_mut(key) else { return false };
+    /// It came back.
+    pub fn answered(&mut self, key: &BatchKey, seen: Seen) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
         entry.in_flight = entry.in_flight.saturating_sub(1);
-        let before = entry.health.clone();
         match seen {
             Seen::Up => entry.health = Health::Up,
             Seen::Down(failure, probe_at) => entry.health = Health::Down { failure, probe_at },
-            // Nobody dialled, so nothing is known; but whoever waited for this answer must not wait on.
             Seen::Nothing => {}
         }
-        before != Health::Up && !matches!(entry.health, Health::Down { .. })
     }
 }
 

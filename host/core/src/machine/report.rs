@@ -1,0 +1,191 @@
+//! What the status of an object should say, and which Events tell people that it changed.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::object::Object;
+use crate::Now;
+use crate::decide::{Decision, Say, Why};
+use crate::effect::Effect;
+use crate::problem::sentence;
+use crate::scaler::Metric;
+use crate::status::{Condition, Notice, Report, Tone, Truth};
+
+/// Least time between two writes of one object's status: one write a second at most, whatever flaps.
+pub(super) const SPACING: Duration = Duration::from_secs(1);
+
+/// The status of an object that cannot be read as a ScaledObject.
+pub(super) fn refused(message: &str) -> Report {
+    let conditions = vec![
+        condition("Ready", Truth::False, "ScaledObjectCheckFailed", message),
+        condition("Active", Truth::Unknown, "UnknownState", "the ScaledObject cannot be read"),
+    ];
+    Report { conditions, ..Report::default() }
+}
+
+fn condition(kind: &'static str, status: Truth, reason: &str, message: &str) -> Condition {
+    Condition { kind, status, reason: reason.into(), message: message.into() }
+}
+
+impl Object {
+    /// Writes the status if it should change, and tells people what changed with it.
+    pub(super) fn tell(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.resolved.is_none() && self.refusal.is_none() {
+            return;
+        }
+        let report = self.report_now(now);
+        if self.reported.as_ref() == Some(&report) || !self.report.may(now.steady) || self.report_at(now) > now.steady {
+            return;
+        }
+        let before = self.reported.as_ref().and_then(|report| report.conditions.first());
+        let silent = before.is_none() && !self.fresh;
+        if let Some(notice) = report.conditions.first().and_then(|ready| notice(before, ready, silent)) {
+            effects.push(Effect::Tell { key: self.manifest.key.clone(), notice });
+        }
+        self.report.sent();
+        self.reported = Some(report.clone());
+        effects.push(Effect::Report { key: self.manifest.key.clone(), report: Box::new(report) });
+    }
+
+    /// What the status should be.
+    pub(super) fn report_now(&self, now: Now) -> Report {
+        let mut report = Report {
+            conditions: vec![self.ready(), self.activity(now)],
+            original_replicas: self.original,
+            last_active: self.last_active,
+            ..Report::default()
+        };
+        report.conditions.push(condition(
+            "Fallback",
+            Truth::False,
+            "NoFallbackFound",
+            "No fallbacks are active on this scaled object",
+        ));
+        report.conditions.push(condition("Paused", Truth::False, "ScaledObjectUnpaused", "pause annotation not set"));
+        report.conditions.extend(self.hpa_active());
+        let Some(workload) = &self.workload else { return report };
+        report.target = Some(workload.target.clone());
+        report.hpa_name = self.hpa.applied.as_ref().map(|(applied, _)| applied.hpa.name.clone());
+        let types: BTreeSet<&str> = workload.triggers.iter().map(|trigger| &*trigger.kind).collect();
+        report.trigger_types = types.into_iter().collect::<Vec<_>>().join(",");
+        for (trigger, say) in self.triggers.iter().zip(self.says(now)) {
+            let active = matches!(say, Say::Active { .. });
+            for metric in &trigger.spec.metrics {
+                match &metric.metric {
+                    Metric::External { .. } => {
+                        report.external_metrics.push(metric.name.to_string());
+                        report.activity.insert(metric.name.to_string(), active);
+                    }
+                    Metric::Resource { container: None, .. } => report.resource_metrics.push(metric.name.to_string()),
+                    Metric::Resource { .. } => {}
+                }
+            }
+        }
+        report
+    }
+
+    fn ready(&self) -> Condition {
+        if let Some(refusal) = &self.refusal {
+            let mut message = sentence(&refusal.problems);
+            if self.workload.is_some() {
+                message.push_str("; the settings before this change stay in force");
+            }
+            return condition("Ready", Truth::False, "ScaledObjectCheckFailed", &message);
+        }
+        if let Some(failure) = &self.hpa.failure {
+            return condition("Ready", Truth::False, "ScaledObjectCheckFailed", &failure.message);
+        }
+        let mut failures = String::new();
+        let failing = self
+            .triggers
+            .iter()
+            .filter_map(|trigger| trigger.failure.as_ref().map(|failure| (trigger.name(), failure)));
+        let mut count = 0;
+        for (name, (failure, since)) in failing {
+            count += 1;
+            _ = write!(failures, "{}{name}: {failure} (since {since:.0})", if count > 1 { "; " } else { "" });
+        }
+        match count {
+            0 => condition(
+                "Ready",
+                Truth::True,
+                "ScaledObjectReady",
+                "ScaledObject is defined correctly and is ready for scaling",
+            ),
+            count if count < self.triggers.len() => condition(
+                "Ready",
+                Truth::Unknown,
+                "PartialTriggerError",
+                &format!("Some triggers cannot be read: {failures}"),
+            ),
+            _ => condition(
+                "Ready",
+                Truth::False,
+                "TriggerError",
+                &format!("Triggers cannot be read, nothing is scaled down: {failures}"),
+            ),
+        }
+    }
+
+    fn activity(&self, now: Now) -> Condition {
+        let unknown = |message: &str| condition("Active", Truth::Unknown, "UnknownState", message);
+        if self.workload.is_none() {
+            return unknown("the ScaledObject is not served yet");
+        }
+        if self.active {
+            return condition(
+                "Active",
+                Truth::True,
+                "ScalerActive",
+                "Scaling is performed because triggers are active",
+            );
+        }
+        let unread =
+            self.says(now).into_iter().find_map(|say| if let Say::Unread(cause) = say { Some(cause) } else { None });
+        match (unread, &self.decided) {
+            (Some(_), _) => unknown("triggers cannot be read"),
+            (None, Some(Decision::Hold(Why::Cooling(_)))) => condition(
+                "Active",
+                Truth::False,
+                "ScalerCooldown",
+                "Scaler cooling down because triggers are not active",
+            ),
+            (None, _) => condition(
+                "Active",
+                Truth::False,
+                "ScalerNotActive",
+                "Scaling is not performed because triggers are not active",
+            ),
+        }
+    }
+
+    /// What the HPA says of itself; a stopped target counts as healthy. Its message is left out: it may carry an age,
+    /// and a condition that changes at each round would be a write at each round.
+    fn hpa_active(&self) -> Option<Condition> {
+        let (active, reason, _) = self.hpa.seen.as_ref()?.scaling.as_ref()?;
+        Some(match (active, &**reason) {
+            (true, _) => condition("HPAActive", Truth::True, "HPAActive", "the HPA scales by its metrics"),
+            (false, "ScalingDisabled") => {
+                condition("HPAActive", Truth::True, "ScalingDisabled", "the target is stopped")
+            }
+            (false, reason) => condition("HPAActive", Truth::False, reason, "the HPA holds: see its own conditions"),
+        })
+    }
+}
+
+/// The Event that goes with a change of Ready, if people should hear of it.
+fn notice(before: Option<&Condition>, ready: &Condition, silent: bool) -> Option<Notice> {
+    if before == Some(ready) {
+        return None;
+    }
+    let message = ready.message.to_string();
+    match (ready.status, &*ready.reason) {
+        (Truth::True, _) if before.is_some_and(|before| before.status == Truth::True) || silent => None,
+        (Truth::True, _) => Some(Notice { tone: Tone::Normal, reason: "ScaledObjectReady", message }),
+        (_, "ScaledObjectCheckFailed") => {
+            Some(Notice { tone: Tone::Warning, reason: "ScaledObjectCheckFailed", message })
+        }
+        (..) => Some(Notice { tone: Tone::Warning, reason: "KEDAScalerFailed", message }),
+    }
+}
