@@ -264,7 +264,8 @@ mod tests {
         fn stored(&self, name: &str) -> Cache {
             let cache = self.cache();
             let unfinished = cache.unfinished();
-            fs::write(&unfinished, self.engine.precompile_component(b"(component)").unwrap()).unwrap();
+            fs::write(&unfinished, self.engine.precompile_component(&wat::parse_str("(component)").unwrap()).unwrap())
+                .unwrap();
             cache.store(name, &unfinished).unwrap();
             cache
         }

@@ -17,11 +17,7 @@ use crate::cache;
 use crate::limits::Limits;
 use crate::printable;
 
-/// Address space of the child. The largest honest component known (CPython) compiles within 800 MiB.
-const ADDRESS_SPACE_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
-/// Processor time of the child. CPython takes 10 s here; a small machine may be three times slower.
-const PROCESSOR_SECONDS_MAX: u64 = 60;
-/// Time that the child may exist: its processor time, and half of it again for a busy machine.
+/// Time that the child may exist: its 60 s of processor time, and half of it again for a busy machine.
 const WALL_TIME_MAX: Duration = Duration::from_secs(90);
 /// Bytes of compiled code. CPython gives 35 MiB, JavaScript 37 MiB.
 const ARTIFACT_BYTES_MAX: u64 = 512 * 1024 * 1024;
@@ -93,8 +89,8 @@ pub(crate) fn configuration() -> Config {
 /// What the child does: limits its process, reads a component, compiles it and writes the result to a new file.
 pub fn compile(input: &Path, output: &Path, limits: &Limits) -> Result<(), CompileError> {
     for (resource, maximum) in [
-        (Resource::As, ADDRESS_SPACE_BYTES_MAX),
-        (Resource::Cpu, PROCESSOR_SECONDS_MAX),
+        (Resource::As, limits.compiler_bytes_max),
+        (Resource::Cpu, limits.compiler_seconds_max),
         (Resource::Fsize, ARTIFACT_BYTES_MAX),
         (Resource::Core, 0),
     ] {
@@ -182,5 +178,86 @@ impl Hasher for Compatibility {
 
     fn finish(&self) -> u64 {
         self.0.clone().finalize().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    const CHILD: &str = "compile::tests::a_child_compiles_what_it_is_given";
+    /// Address space for the child in these tests: an honest component needs a tenth of it.
+    const CHILD_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+    /// This very program as the compiler: as a test that finds two paths among its arguments.
+    pub(crate) fn compiler() -> Compiler {
+        let arguments = ["--exact", "--nocapture", CHILD].map(OsString::from).to_vec();
+        Compiler { program: std::env::current_exe().unwrap(), arguments }
+    }
+
+    #[test]
+    fn a_child_compiles_what_it_is_given() {
+        let arguments: Vec<_> = std::env::args().collect();
+        let Some([name, input, output]) = arguments.last_chunk() else { return };
+        if name == CHILD {
+            let limits = Limits { compiler_bytes_max: CHILD_BYTES_MAX, compiler_seconds_max: 20, ..Limits::default() };
+            if let Err(error) = compile(Path::new(input), Path::new(output), &limits) {
+                panic!("{error}");
+            }
+        }
+    }
+
+    async fn compiled(component: &[u8]) -> Result<(), CompileError> {
+        let folder = tempfile::tempdir().unwrap();
+        let input = folder.path().join("input");
+        std::fs::write(&input, component).unwrap();
+        in_child(&compiler(), &input, &folder.path().join("output")).await
+    }
+
+    #[tokio::test]
+    async fn an_honest_component_is_compiled() {
+        compiled(&wat::parse_str("(component (core module (func)))").unwrap()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_no_component_is_refused_with_the_reason() {
+        let core_module = wat::parse_str("(module)").unwrap();
+        let whole = wat::parse_str("(component (core module (func)))").unwrap();
+        for (what, bytes) in
+            [("text", &b"hello"[..]), ("module", &core_module), ("truncated", &whole[..whole.len() - 2])]
+        {
+            let error = compiled(bytes).await.unwrap_err();
+            let CompileError::Child { complaint, .. } = &error else { panic!("{what}: {error:?}") };
+            assert!(complaint.contains("cannot compile the component"), "{what}: {complaint}");
+        }
+    }
+
+    /// Many locals that are all alive across many branches: the compiler's tables grow with their product.
+    fn bomb(branches: usize) -> Vec<u8> {
+        let locals = 2_000;
+        let mut text = String::from("(component (core module (func (param i32) (result i32)");
+        text.push_str(&format!(" (local {})", "i32 ".repeat(locals)));
+        for branch in 0..branches {
+            let (from, to) = (branch % locals + 1, (branch * 7 + 1) % locals + 1);
+            text.push_str(&format!(
+                " (if (local.get {from}) (then (local.set {to} (i32.add (local.get {from}) (local.get {to})))))"
+            ));
+        }
+        text.push_str(" (local.get 1))))");
+        wat::parse_str(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_compile_bomb_ends_its_own_process_only() {
+        let error = compiled(&bomb(30_000)).await.unwrap_err();
+        let CompileError::Child { status, .. } = &error else { panic!("{error:?}") };
+        assert!(status.contains("signal"), "{status}");
+    }
+
+    #[tokio::test]
+    async fn a_compiler_that_is_not_there_is_named() {
+        let compiler = Compiler { program: "/nowhere/compiler".into(), arguments: vec![] };
+        let error = in_child(&compiler, Path::new("a"), Path::new("b")).await.unwrap_err();
+        assert!(matches!(error, CompileError::Start { program, .. } if program == Path::new("/nowhere/compiler")));
     }
 }

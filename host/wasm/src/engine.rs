@@ -271,3 +271,117 @@ fn start_engine(limits: &Limits) -> wasmtime::Result<wasmtime::Engine> {
         wasmtime::Engine::new(&compile::configuration())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::tests::compiler;
+
+    struct Bench {
+        folder: tempfile::TempDir,
+        engine: Engine,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let engine = Self::engine(&folder);
+            Self { folder, engine }
+        }
+
+        fn engine(folder: &tempfile::TempDir) -> Engine {
+            let settings = EngineSettings {
+                cache: folder.path().join("cache"),
+                compiler: compiler(),
+                limits: Limits { component_bytes_max: 1024, ..Limits::default() },
+                network: NetworkSettings::default(),
+            };
+            Engine::new(settings).unwrap()
+        }
+
+        async fn refusal(&self, component: &[u8]) -> LoadError {
+            let path = self.folder.path().join("component.wasm");
+            std::fs::write(&path, component).unwrap();
+            self.engine.load(&path).await.map(drop).unwrap_err()
+        }
+
+        async fn refusal_of_text(&self, component: &str) -> LoadError {
+            self.refusal(&wat::parse_str(component).unwrap()).await
+        }
+    }
+
+    fn importing(name: &str) -> String {
+        format!(r#"(component (import "{name}" (instance (export "open" (func)))))"#)
+    }
+
+    #[tokio::test]
+    async fn a_component_that_imports_what_is_not_lent_is_refused_by_name() {
+        let bench = Bench::new();
+        let refused = bench.refusal_of_text(&importing("bellows:scaler/http@0.1.0")).await;
+        assert!(matches!(refused, LoadError::Import(ImportError::NotLent(name)) if name == "http"));
+        let refused = bench.refusal_of_text(&importing("wasi:cli/environment@0.2.0")).await;
+        assert!(
+            matches!(refused, LoadError::Import(ImportError::Foreign(name)) if name == "wasi:cli/environment@0.2.0")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_component_without_the_plugin_is_refused() {
+        assert!(matches!(Bench::new().refusal_of_text("(component)").await, LoadError::NoPlugin));
+    }
+
+    #[tokio::test]
+    async fn a_component_whose_types_differ_is_refused() {
+        let text = r#"(component
+            (import "bellows:scaler/redis@0.1.0" (instance (export "open" (func))))
+            (instance $plugin) (export "bellows:scaler/plugin@0.1.0" (instance $plugin)))"#;
+        assert!(matches!(Bench::new().refusal_of_text(text).await, LoadError::Link(_)));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_component_is_refused_again_and_again() {
+        let bench = Bench::new();
+        for _ in 0..2 {
+            let refused = bench.refusal(b"hello").await;
+            assert!(matches!(refused, LoadError::Compile(CompileError::Child { .. })), "{refused:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_too_large_is_not_compiled() {
+        assert!(matches!(Bench::new().refusal(&[0; 1025]).await, LoadError::TooLarge { bytes_max: 1024, .. }));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_not_there_is_named() {
+        let missing = Bench::new().engine.load(Path::new("/nowhere.wasm")).await.map(drop).unwrap_err();
+        assert!(matches!(missing, LoadError::Read { path, .. } if path == Path::new("/nowhere.wasm")));
+    }
+
+    #[tokio::test]
+    async fn a_compiled_component_is_found_by_the_next_process_and_leaves_nothing_unfinished() {
+        let bench = Bench::new();
+        bench.refusal_of_text("(component)").await;
+        let listing = || {
+            let entries = std::fs::read_dir(bench.folder.path().join("cache")).unwrap().flatten();
+            let mut found: Vec<_> =
+                entries.map(|entry| (entry.file_name(), entry.metadata().unwrap().modified().unwrap())).collect();
+            found.sort();
+            found
+        };
+        let before = listing();
+        assert_eq!(before.len(), 3, "{before:?}");
+        let later = Bench { engine: Bench::engine(&bench.folder), folder: tempfile::tempdir().unwrap() };
+        later.refusal_of_text("(component)").await;
+        assert_eq!(listing(), before);
+    }
+
+    #[tokio::test]
+    async fn components_loaded_at_once_are_compiled_once() {
+        let bench = Bench::new();
+        let path = bench.folder.path().join("component.wasm");
+        std::fs::write(&path, wat::parse_str("(component)").unwrap()).unwrap();
+        let loads = futures::future::join_all((0..8).map(|_| bench.engine.load(&path))).await;
+        assert!(loads.into_iter().all(|load| matches!(load.map(drop), Err(LoadError::NoPlugin))));
+    }
+}

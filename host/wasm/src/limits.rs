@@ -35,6 +35,10 @@ pub struct Limits {
     pub host_calls_max: u32,
     /// Size of a component's file.
     pub component_bytes_max: u64,
+    /// Address space of the process that compiles a component.
+    pub compiler_bytes_max: u64,
+    /// Processor time of the process that compiles a component.
+    pub compiler_seconds_max: u64,
 }
 
 impl Default for Limits {
@@ -49,6 +53,10 @@ impl Default for Limits {
             host_calls_max: 1_000,
             // CPython with its library is 18 MiB.
             component_bytes_max: 64 * 1024 * 1024,
+            // The largest honest component known (CPython) compiles within 800 MiB, of which it touches 350.
+            compiler_bytes_max: 4 * 1024 * 1024 * 1024,
+            // CPython takes 10 s; a small machine may be three times slower, and busy.
+            compiler_seconds_max: 60,
         }
     }
 }

@@ -273,6 +273,3 @@ impl Slot {
         self.usage.lock().unwrap_or_else(PoisonError::into_inner).last.elapsed()
     }
 }
-
-#[cfg(test)]
-mod tests;
