@@ -2,4 +2,7 @@
 //!
 //! A library so that tests can use its pure parts without a process; `main.rs` adds nothing but the start.
 
+pub mod check;
 pub mod crd;
+pub mod serve;
+pub mod telemetry;
