@@ -1,0 +1,272 @@
+//! Logs and metrics: how they are written, and the one place that counts.
+//!
+//! Owns every counter. What can be told from what is shown of the objects is not counted a second time: it is read from
+//! the snapshot when somebody asks, so a series ends with its object. Decides nothing, and nothing reads it but people.
+
+mod objects;
+mod scaler_names;
+mod table;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bellows_core::reading::Outcome;
+use bellows_core::scaler::Trigger;
+use bellows_core::workload::ObjectKey;
+use prometheus_client::encoding::EncodeMetric;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Metric, Registry};
+use tracing_subscriber::EnvFilter;
+
+use crate::serve::snapshot::Snapshot;
+use objects::{Objects, PollCounts};
+use table::Row;
+
+/// The form of [`Telemetry::text`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The form of logs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line of text for people.
+    #[default]
+    Text,
+    /// A line of JSON for programs.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = TelemetryError;
+
+    fn from_str(text: &str) -> Result<Self, TelemetryError> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(TelemetryError::Format(text.to_owned())),
+        }
+    }
+}
+
+/// Logs or metrics cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// No such form.
+    #[error("logs are written as text or json, not as {0:?}")]
+    Format(String),
+    /// No such filter.
+    #[error("cannot read {filter:?} as a filter of logs, such as info or info,bellows=debug")]
+    Filter {
+        /// As given.
+        filter: String,
+        /// Why.
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// Somebody else writes logs already.
+    #[error("cannot begin to write logs")]
+    Begin(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The text of metrics.
+    #[error("cannot write metrics as text")]
+    Encode(#[source] fmt::Error),
+}
+
+/// Begins to write logs to standard error. Called once, by `main`.
+pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+    let filter =
+        EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => builder.with_ansi(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    }
+    .map_err(TelemetryError::Begin)
+}
+
+/// How an access review ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Review {
+    /// It was answered from memory.
+    Remembered,
+    /// The API server said yes.
+    Allowed,
+    /// The API server said no.
+    Denied,
+    /// The API server said nothing.
+    Failed,
+}
+
+/// How a component was loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Load {
+    /// From its compiled form.
+    Cached,
+    /// By compiling it.
+    Compiled,
+    /// Not at all.
+    Failed,
+}
+
+/// Everything that is counted. Handed to those who record.
+#[derive(Debug)]
+pub struct Telemetry {
+    registry: Registry,
+    counts: Arc<PollCounts>,
+    polls: Family<[(&'static str, &'static str); 2], Counter>,
+    poll_seconds: Histogram,
+    polls_in_flight: Gauge,
+    step_seconds: Histogram,
+    queue_depth: Family<[(&'static str, &'static str); 1], Gauge>,
+    dropped: Family<[(&'static str, &'static str); 1], Counter>,
+    reviews: Family<[(&'static str, &'static str); 1], Counter>,
+    metric_answers: Family<[(&'static str, u16); 1], Counter>,
+    loads: Family<[(&'static str, &'static str); 1], Counter>,
+}
+
+/// A poll in flight, for as long as it is held.
+#[derive(Debug)]
+pub struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Telemetry {
+    /// Nothing counted yet; objects are read from `snapshot`, requests to the API server by `requests`.
+    pub fn new(snapshot: Arc<Snapshot>, requests: RequestCounts) -> Self {
+        let counts = Arc::new(PollCounts::default());
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Objects::new(snapshot, Arc::clone(&counts), requests)));
+        let telemetry = Self {
+            registry,
+            counts,
+            polls: Family::default(),
+            // 1 ms (an answer from memory) doubled up to 16 s (beyond every deadline).
+            poll_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 15)),
+            polls_in_flight: Gauge::default(),
+            // 1 µs (nothing to do) times four up to 262 ms (something is wrong).
+            step_seconds: Histogram::new(exponential_buckets(0.000_001, 4.0, 10)),
+            queue_depth: Family::default(),
+            dropped: Family::default(),
+            reviews: Family::default(),
+            metric_answers: Family::default(),
+            loads: Family::default(),
+        };
+        telemetry.registered()
+    }
+
+    fn registered(mut self) -> Self {
+        add(&mut self.registry, table::POLLS, &self.polls);
+        add(&mut self.registry, table::POLL_SECONDS, &self.poll_seconds);
+        add(&mut self.registry, table::POLLS_IN_FLIGHT, &self.polls_in_flight);
+        add(&mut self.registry, table::STEP_SECONDS, &self.step_seconds);
+        add(&mut self.registry, table::QUEUE_DEPTH, &self.queue_depth);
+        add(&mut self.registry, table::DROPPED, &self.dropped);
+        add(&mut self.registry, table::REVIEWS, &self.reviews);
+        add(&mut self.registry, table::METRIC_ANSWERS, &self.metric_answers);
+        add(&mut self.registry, table::LOADS, &self.loads);
+        self
+    }
+
+    /// A call of a scaler begins; it lasts as long as what is returned is held.
+    #[must_use]
+    pub fn poll_begins(&self) -> InFlight {
+        self.polls_in_flight.inc();
+        InFlight(self.polls_in_flight.clone())
+    }
+
+    /// A call of a scaler ended: its triggers, an outcome for each, and how long it took for all of them.
+    pub fn polled(&self, triggers: &[Arc<Trigger>], outcomes: &[Outcome], took: Duration) {
+        self.poll_seconds.observe(took.as_secs_f64());
+        for (trigger, outcome) in triggers.iter().zip(outcomes) {
+            let labels = match outcome {
+                Ok(_) => ["read", ""],
+                Err(failure) => [failure.kind.label(), failure.blame.label()],
+            };
+            let [outcome_label, blame] = labels;
+            self.polls.get_or_create(&[("outcome", outcome_label), ("blame", blame)]).inc();
+            self.counts.polled(&trigger.id, outcome.is_err(), took);
+        }
+    }
+
+    /// An object is no longer shown: what was counted of it goes.
+    pub fn gone(&self, key: &ObjectKey) {
+        self.counts.gone(key);
+    }
+
+    /// The machine took a step.
+    pub fn stepped(&self, took: Duration) {
+        self.step_seconds.observe(took.as_secs_f64());
+    }
+
+    /// So much waits in a queue.
+    pub fn waiting(&self, queue: &'static str, depth: usize) {
+        self.queue_depth.get_or_create(&[("queue", queue)]).set(i64::try_from(depth).unwrap_or(i64::MAX));
+    }
+
+    /// Something was dropped, because a queue was full.
+    pub fn dropped(&self, queue: &'static str) {
+        self.dropped.get_or_create(&[("queue", queue)]).inc();
+    }
+
+    /// An access review ended.
+    pub fn reviewed(&self, review: Review) {
+        let result = match review {
+            Review::Remembered => "remembered",
+            Review::Allowed => "allowed",
+            Review::Denied => "denied",
+            Review::Failed => "failed",
+        };
+        self.reviews.get_or_create(&[("result", result)]).inc();
+    }
+
+    /// A request for a metric was answered with this HTTP code.
+    pub fn metric_answered(&self, code: u16) {
+        self.metric_answers.get_or_create(&[("code", code)]).inc();
+    }
+
+    /// A component was loaded, or not.
+    pub fn loaded(&self, load: Load) {
+        let from = match load {
+            Load::Cached => "cache",
+            Load::Compiled => "compiler",
+            Load::Failed => "nowhere",
+        };
+        self.loads.get_or_create(&[("from", from)]).inc();
+    }
+
+    /// All of it, as OpenMetrics text.
+    pub fn text(&self) -> Result<String, TelemetryError> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).map_err(TelemetryError::Encode)?;
+        Ok(text)
+    }
+}
+
+/// Requests to the API server as counted by the client: verb, resource, number.
+pub struct RequestCounts(Box<dyn Fn() -> Vec<(&'static str, String, u64)> + Send + Sync>);
+
+impl fmt::Debug for RequestCounts {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("RequestCounts")
+    }
+}
+
+impl RequestCounts {
+    /// Counts that `read` tells.
+    pub fn new(read: impl Fn() -> Vec<(&'static str, String, u64)> + Send + Sync + 'static) -> Self {
+        Self(Box::new(read))
+    }
+}
+
+fn add(registry: &mut Registry, row: Row, metric: &(impl Metric + EncodeMetric + Clone)) {
+    registry.register(row.name, row.help, metric.clone());
+}
+
+#[cfg(test)]
+mod tests;
