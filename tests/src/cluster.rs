@@ -4,6 +4,7 @@
 //! node joins when asked for ([`crate::node`]). Refuses to outlive the process that started it, unless told to.
 
 mod control_plane;
+mod end;
 mod kubeconfig;
 mod stand_in;
 
@@ -21,6 +22,7 @@ use crate::paths;
 use crate::process::{self, Life, Process, Record};
 use crate::wait::{self, Stop};
 use control_plane::ControlPlane;
+pub use end::end;
 
 /// How a cluster is to be.
 #[derive(Clone, Debug)]
@@ -283,27 +285,5 @@ impl Drop for Cluster {
             // A folder of a failed test stays for whoever looks for the reason.
             let _kept = fs::remove_dir_all(&self.directory);
         }
-    }
-}
-
-/// Ends a cluster that lives on its own, by the records in its folder, and removes the folder.
-///
-/// # Errors
-/// Something of it cannot be removed.
-pub fn end(directory: &Path) -> Result<()> {
-    node::tear_down(directory)?;
-    for name in control_plane::ORDER_OF_ENDS {
-        if let Some(record) = Record::read(directory, name) {
-            record.signal(rustix::process::Signal::KILL);
-            wait::until(&Stop::default(), &format!("{name} is gone"), Duration::from_secs(10), || {
-                Ok((!record.runs()).then_some(()))
-            })?;
-        }
-    }
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("remove {}", directory.display()))
-        }
-        _ => Ok(()),
     }
 }

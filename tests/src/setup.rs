@@ -74,3 +74,9 @@ fn link_toolchain() -> Result<()> {
     println!("linking Debian's Rust as the toolchain `debian`");
     output(Command::new("rustup").args(["toolchain", "link", "debian", "/usr"])).map(drop)
 }
+
+/// Whether packages can be installed and interfaces made.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}

@@ -74,14 +74,8 @@ pub(super) fn remove(claim: &Claim) -> Result<()> {
 fn end(directory: &Path, name: &str) -> Result<()> {
     let Some(record) = Record::read(directory, name) else { return Ok(()) };
     record.signal(Signal::KILL);
-    let gone = || Ok((!record.runs() || is_zombie(record.id)).then_some(()));
+    let gone = || Ok((!record.runs()).then_some(()));
     wait::until(&Stop::default(), &format!("{name} is gone"), PATIENCE, gone)
-}
-
-/// Whether only its parent's look is missing, which comes later.
-fn is_zombie(id: u32) -> bool {
-    let text = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    text.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'))
 }
 
 /// The cgroups under which kubelet puts all pods, one for each hierarchy.

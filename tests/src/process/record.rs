@@ -22,9 +22,11 @@ impl Record {
     #[must_use]
     pub fn of(id: u32) -> Option<Self> {
         let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        // The name in parentheses may hold anything; behind it, the start time is the twentieth field.
-        let started = text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
-        Some(Self { id, started })
+        // The name in parentheses may hold anything; behind it come the state and, as the twentieth field, the start.
+        let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+        // A zombie has ended; its parent has not looked yet.
+        let _state = fields.next().filter(|state| *state != "Z")?;
+        Some(Self { id, started: fields.nth(18)?.parse().ok()? })
     }
 
     /// Reads `id started`.

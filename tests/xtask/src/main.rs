@@ -4,6 +4,8 @@
 //! `bellows-tests` and in one file for each command.
 
 mod cluster;
+mod demo;
+mod prove;
 
 use std::process::ExitCode;
 
@@ -24,6 +26,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Show Celery workers scaled by Bellows: from nothing to ten and back, with KEDA's manifests. Takes about six minutes.
+    Demo(demo::Arguments),
+    /// Prove everything: set-up, components, format, lints, dependencies, tests.
+    Test(prove::Arguments),
     /// A cluster that stays, to try things with.
     #[command(subcommand)]
     Cluster(cluster::Task),
@@ -45,6 +51,8 @@ fn run(arguments: Arguments) -> Result<()> {
         signal_hook::flag::register(signal, stop.flag()).context("listen for Ctrl-C")?;
     }
     match arguments.command {
+        Task::Demo(arguments) => demo::run(&arguments, &stop),
+        Task::Test(arguments) => prove::run(&arguments),
         Task::Cluster(task) => cluster::run(&task, &stop),
     }
 }

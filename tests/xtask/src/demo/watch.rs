@@ -1,0 +1,184 @@
+//! Watching the demo: a table while it runs, and the moments that make up its timeline.
+//!
+//! Owns one look a second at the list, the HPA, the Deployment and Bellows' own reason. Refuses to print the same row
+//! twice in a row; a sign of life comes every ten seconds.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use bellows_tests::cluster::Cluster;
+use bellows_tests::wait::Stop;
+use serde_json::Value;
+
+use super::stage::Broker;
+use super::why;
+
+/// One look.
+const PERIOD: Duration = Duration::from_secs(1);
+/// The longest silence.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// What was seen at one look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Row {
+    length: usize,
+    wanted: usize,
+    present: usize,
+    ready: usize,
+    autoscaler: String,
+    why: String,
+}
+
+impl Row {
+    /// Whether no worker is wanted and none is left.
+    pub(super) fn stopped(&self) -> bool {
+        self.wanted == 0 && self.present == 0
+    }
+}
+
+/// When what was first seen, once there was work.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Moments {
+    /// The list was not empty.
+    pub(super) arrived: Option<Instant>,
+    /// A replica was wanted.
+    pub(super) scaled: Option<Instant>,
+    /// A replica was ready.
+    pub(super) ready: Option<Instant>,
+    /// As many replicas were ready as were ever wanted.
+    pub(super) all_ready: Option<Instant>,
+    /// The list was empty.
+    pub(super) drained: Option<Instant>,
+    /// No replica was wanted, and none was left.
+    pub(super) stopped: Option<Instant>,
+    /// The most replicas that were ever wanted.
+    pub(super) wanted_most: usize,
+}
+
+impl Moments {
+    fn note(&mut self, row: &Row) {
+        let now = Instant::now();
+        if row.length > 0 {
+            self.arrived.get_or_insert(now);
+        }
+        if self.arrived.is_none() {
+            return;
+        }
+        if row.wanted > self.wanted_most {
+            self.wanted_most = row.wanted;
+            self.all_ready = None;
+        }
+        let first = |moment: &mut Option<Instant>, seen: bool| {
+            if seen {
+                moment.get_or_insert(now);
+            }
+        };
+        first(&mut self.scaled, row.wanted > 0);
+        first(&mut self.ready, row.ready > 0);
+        first(&mut self.all_ready, row.ready > 0 && row.ready == self.wanted_most);
+        first(&mut self.drained, row.length == 0);
+        first(&mut self.stopped, row.stopped() && self.scaled.is_some());
+    }
+}
+
+/// Looks and prints.
+pub(super) struct Watch<'a> {
+    cluster: &'a Cluster,
+    broker: &'a Broker,
+    began: Instant,
+    printed: Option<(Instant, Row)>,
+    turn: usize,
+}
+
+impl<'a> Watch<'a> {
+    /// Prints the table's head.
+    pub(super) fn new(cluster: &'a Cluster, broker: &'a Broker) -> Self {
+        println!("{:>6}  {:>4}  {:>11}  {:<24}  why", "time", "list", "ready/want", "kubectl get hpa");
+        Self { cluster, broker, began: Instant::now(), printed: None, turn: 0 }
+    }
+
+    /// Looks once a second until `enough`, at most for `limit`.
+    pub(super) fn until(
+        &mut self,
+        stop: &Stop,
+        limit: Duration,
+        what: &str,
+        enough: impl Fn(&Row, &Moments) -> bool,
+    ) -> Result<Moments> {
+        let began = Instant::now();
+        let mut moments = Moments::default();
+        while began.elapsed() < limit {
+            if stop.requested() {
+                bail!("interrupted");
+            }
+            let looked = Instant::now();
+            let row = self.look()?;
+            moments.note(&row);
+            self.print(&row);
+            if enough(&row, &moments) {
+                return Ok(moments);
+            }
+            self.broker.drain(row.ready, self.turn)?;
+            self.turn += 1;
+            std::thread::sleep(PERIOD.saturating_sub(looked.elapsed()));
+        }
+        bail!("waited {} s until {what}, which did not happen", limit.as_secs())
+    }
+
+    fn look(&self) -> Result<Row> {
+        let deployment = self.cluster.kubectl(&["get", "deployment", "celery-worker", "--output=json"])?;
+        let deployment: Value = serde_json::from_str(&deployment).context("read the Deployment")?;
+        let count = |path: &str| {
+            let value = deployment.pointer(path).and_then(Value::as_u64).unwrap_or_default();
+            usize::try_from(value).unwrap_or_default()
+        };
+        let autoscaler = self.cluster.kubectl(&["get", "hpa", "keda-hpa-redis-scaledobject", "--no-headers"]);
+        Ok(Row {
+            length: self.broker.length()?,
+            wanted: count("/spec/replicas"),
+            present: count("/status/replicas"),
+            ready: count("/status/readyReplicas"),
+            autoscaler: targets(&autoscaler.unwrap_or_default()),
+            why: why(self.cluster.admin_kubeconfig()),
+        })
+    }
+
+    fn print(&mut self, row: &Row) {
+        let due = match &self.printed {
+            Some((when, last)) => last != row || when.elapsed() >= SILENCE,
+            None => true,
+        };
+        if due {
+            let replicas = format!("{}/{}", row.ready, row.wanted);
+            let seconds = self.began.elapsed().as_secs();
+            println!("{seconds:>4} s  {:>4}  {replicas:>11}  {:<24}  {}", row.length, row.autoscaler, row.why);
+            self.printed = Some((Instant::now(), row.clone()));
+        }
+    }
+}
+
+/// The line of `kubectl get hpa` from TARGETS to REPLICAS, without names and age.
+fn targets(line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    words.get(2..words.len().saturating_sub(1)).unwrap_or_default().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_targets_of_an_autoscaler_are_what_is_between_reference_and_age() {
+        let line = "keda-hpa-redis-scaledobject   Deployment/celery-worker   9/10 (avg)   1   10   3   8m15s\n";
+        assert_eq!(targets(line), "9/10 (avg) 1 10 3");
+    }
+
+    #[test]
+    fn more_wanted_replicas_move_the_moment_at_which_all_are_ready() {
+        let mut moments = Moments::default();
+        moments.note(&Row { length: 5, wanted: 1, present: 1, ready: 1, ..Row::default() });
+        assert!(moments.all_ready.is_some());
+        moments.note(&Row { length: 50, wanted: 5, present: 5, ready: 1, ..Row::default() });
+        assert!(moments.all_ready.is_none());
+    }
+}

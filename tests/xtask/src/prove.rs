@@ -1,0 +1,87 @@
+//! `cargo xtask test`: everything that proves the project, step by step.
+//!
+//! Owns the order of the steps and the summary. Refuses to go on after a step that failed, and to hide one that was left
+//! out.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use bellows_tests::setup::{Needs, is_root, prepare};
+use bellows_tests::{guests, paths};
+use clap::Args;
+
+/// What to prove.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Run only tests whose names hold one of these, and no other step.
+    filter: Vec<String>,
+}
+
+/// A step and how it went.
+struct Done {
+    name: String,
+    seconds: f64,
+    left_out: Option<&'static str>,
+}
+
+/// Runs the steps.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let mut done = Vec::new();
+    let proved = steps(arguments, &mut done);
+    println!("\n{:<44} {:>8}", "step", "time");
+    for Done { name, seconds, left_out } in &done {
+        match left_out {
+            Some(reason) => println!("{name:<44}  left out: {reason}"),
+            None => println!("{name:<44} {seconds:>6.1} s"),
+        }
+    }
+    proved
+}
+
+fn steps(arguments: &Arguments, done: &mut Vec<Done>) -> Result<()> {
+    timed(done, "set-up", || prepare(Needs { real_node: is_root(), components: true, services: true }))?;
+    timed(done, "components", || guests::build_all().map(drop))?;
+    if arguments.filter.is_empty() {
+        cargo(done, &["fmt", "--all", "--check"])?;
+        cargo(done, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+        match Command::new("cargo-deny").arg("--version").output() {
+            Ok(_) => cargo(done, &["deny", "check"])?,
+            Err(_) => done.push(Done {
+                name: "cargo deny check".to_owned(),
+                seconds: 0.0,
+                left_out: Some("cargo-deny is not installed (cargo install --locked cargo-deny)"),
+            }),
+        }
+    }
+    // Tests that start the program need it built.
+    cargo(done, &["build", "--workspace"])?;
+    if arguments.filter.is_empty() {
+        return cargo(done, &["test", "--workspace"]);
+    }
+    // Several filters go to the test programs, which run what any of them matches.
+    let mut command = vec!["test", "--workspace", "--"];
+    command.extend(arguments.filter.iter().map(String::as_str));
+    cargo(done, &command)
+}
+
+fn cargo(done: &mut Vec<Done>, arguments: &[&str]) -> Result<()> {
+    let line = format!("cargo {}", arguments.join(" "));
+    timed(done, &line, || {
+        let status = Command::new("cargo").args(arguments).current_dir(paths::root()).status();
+        let status = status.with_context(|| format!("run {line}"))?;
+        if !status.success() {
+            bail!("`{line}` ended with {status}");
+        }
+        Ok(())
+    })
+}
+
+fn timed(done: &mut Vec<Done>, name: &str, step: impl FnOnce() -> Result<()>) -> Result<()> {
+    println!("\n== {name}");
+    let began = Instant::now();
+    let outcome = step();
+    let failed = if outcome.is_err() { " (failed)" } else { "" };
+    done.push(Done { name: format!("{name}{failed}"), seconds: began.elapsed().as_secs_f64(), left_out: None });
+    outcome
+}
