@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
@@ -12,9 +13,23 @@ use crate::check::{Planner, Report, Source, check};
 /// Largest file that is read: 16 MiB, ten times the largest object that a cluster stores (1.5 MiB), for whole streams.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
+/// Arguments of `bellows check`.
+#[derive(Debug, clap::Args)]
+pub struct CheckArguments {
+    /// Manifests: files, folders of .yaml, .yml and .json files, or - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// Runs the command; a problem makes its exit code 1.
+pub fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
+    let good = check_files(&arguments.files, None, &mut io::stdout().lock())?;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// Checks `paths`: files, folders whose `.yaml`, `.yml` and `.json` files are meant, or `-` for standard input. Prints to
 /// `output` and answers whether there is no problem.
-pub fn run(paths: &[PathBuf], planner: Option<&dyn Planner>, output: &mut impl Write) -> anyhow::Result<bool> {
+pub fn check_files(paths: &[PathBuf], planner: Option<&dyn Planner>, output: &mut impl Write) -> anyhow::Result<bool> {
     let mut sources = Vec::new();
     for path in paths {
         for path in files(path)? {
