@@ -15,7 +15,6 @@ use std::time::Duration;
 use bellows_core::reading::Outcome;
 use bellows_core::scaler::Trigger;
 use bellows_core::workload::ObjectKey;
-use prometheus_client::encoding::EncodeMetric;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -264,7 +263,7 @@ impl RequestCounts {
     }
 }
 
-fn add(registry: &mut Registry, row: Row, metric: &(impl Metric + EncodeMetric + Clone)) {
+fn add(registry: &mut Registry, row: Row, metric: &(impl Metric + Clone)) {
     registry.register(row.name, row.help, metric.clone());
 }
 
