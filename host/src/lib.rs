@@ -2,7 +2,15 @@
 //!
 //! A library so that tests can use its pure parts without a process; `main.rs` adds nothing but the start.
 
+pub mod app;
 pub mod check;
+pub mod cli;
+pub mod clock;
 pub mod crd;
+pub mod driver;
+pub mod kube;
+pub mod plan;
+pub mod poll;
+pub mod scalers;
 pub mod serve;
 pub mod telemetry;

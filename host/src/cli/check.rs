@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
+use super::planner::Components;
 use crate::check::{Planner, Report, Source, check};
 
 /// Largest file that is read: 16 MiB, ten times the largest object that a cluster stores (1.5 MiB), for whole streams.
@@ -19,11 +20,20 @@ pub struct CheckArguments {
     /// Manifests: files, folders of .yaml, .yml and .json files, or - for standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Folder of scaler components (*.wasm) that plan the triggers; without it, settings of triggers are not checked
+    #[arg(long, value_name = "FOLDER")]
+    scalers: Option<PathBuf>,
+    /// Folder of compiled components, for this user alone; made where it is missing
+    #[arg(long, value_name = "FOLDER", default_value = "/var/cache/bellows")]
+    cache: PathBuf,
 }
 
 /// Runs the command; a problem makes its exit code 1.
 pub fn run(arguments: &CheckArguments) -> anyhow::Result<ExitCode> {
-    let good = check_files(&arguments.files, None, &mut io::stdout().lock())?;
+    let components =
+        arguments.scalers.as_ref().map(|folder| Components::load(folder, arguments.cache.clone())).transpose()?;
+    let planner = components.as_ref().map(|components| components as &dyn Planner);
+    let good = check_files(&arguments.files, planner, &mut io::stdout().lock())?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -1,0 +1,54 @@
+//! The command line: each command once. What a flag means is said where it is declared.
+
+pub mod check;
+pub mod compile;
+pub mod crds;
+mod planner;
+pub mod run;
+pub mod why;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Autoscaler host for Kubernetes whose scalers are WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "bellows", version, max_term_width = 120)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the ScaledObjects of a cluster until terminated
+    Run(Box<run::RunArguments>),
+    /// Read manifests offline and print what would be created, or every problem at once
+    Check(check::CheckArguments),
+    /// Explain the last decisions about a ScaledObject
+    Why(why::WhyArguments),
+    /// Print the CustomResourceDefinitions, for `kubectl apply --server-side -f -`
+    Crds,
+    /// Compile a component; what `run` starts as a process of its own, with limits
+    #[command(hide = true)]
+    Compile(compile::CompileArguments),
+}
+
+/// Runs the command.
+pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    match arguments.command {
+        Command::Run(arguments) => run::run(*arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Why(arguments) => why::run(arguments),
+        Command::Crds => crds::print(&mut std::io::stdout().lock()).map(|()| ExitCode::SUCCESS),
+        Command::Compile(arguments) => compile::run(&arguments),
+    }
+}
+
+/// A runtime for commands that talk to a cluster.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    use anyhow::Context;
+    // The one place that decides whose cryptography is used.
+    _ = rustls::crypto::ring::default_provider().install_default();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}

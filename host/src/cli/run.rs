@@ -1,0 +1,106 @@
+//! `bellows run`: every flag of the host, with its unit and default.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use bellows_core::grant::Cidr;
+
+use crate::app::{self, Settings};
+use crate::telemetry::{self, LogFormat};
+
+/// Arguments of `bellows run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArguments {
+    /// Folder of scaler components (*.wasm); looked at again every two seconds
+    #[arg(long, value_name = "FOLDER", default_value = "/scalers")]
+    scalers: PathBuf,
+    /// Folder of compiled components, for this user alone; made where it is missing
+    #[arg(long, value_name = "FOLDER", default_value = "/var/cache/bellows")]
+    cache: PathBuf,
+    /// Kubeconfig; the pod's service account where absent
+    #[arg(long, value_name = "FILE", env = "KUBECONFIG")]
+    kubeconfig: Option<PathBuf>,
+    /// Serve one namespace only
+    #[arg(long, value_name = "NAMESPACE")]
+    watch_namespace: Option<String>,
+    /// Serve ScaledObjects with these labels only, so that two autoscalers can share a cluster
+    #[arg(long, value_name = "LABEL=VALUE,…")]
+    selector: Option<String>,
+    /// Folder of PEM files whose certificates are trusted besides those of the machine; may be repeated
+    #[arg(long, value_name = "FOLDER")]
+    ca_dir: Vec<PathBuf>,
+    /// Let scalers reach addresses that are refused otherwise (loopback, link-local, metadata, multicast); may be repeated
+    #[arg(long, value_name = "CIDR")]
+    allow_egress: Vec<Cidr>,
+    /// Domain of the cluster, which completes short host names as in a pod
+    #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
+    cluster_domain: String,
+    /// Name server to ask instead of the machine's; may be repeated
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    dns_server: Vec<SocketAddr>,
+    /// Listener of external.metrics.k8s.io, HTTPS
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:6443")]
+    metrics_api: SocketAddr,
+    /// Listener of /livez, /readyz and /metrics, plain HTTP
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8080")]
+    admin: SocketAddr,
+    /// Service through which the API server reaches the metrics API; the certificate is made for it
+    #[arg(long, value_name = "NAME", default_value = "bellows")]
+    service_name: String,
+    /// Namespace of that Service
+    #[arg(long, value_name = "NAMESPACE", default_value = "bellows")]
+    service_namespace: String,
+    /// Name of this instance in Events
+    #[arg(long, value_name = "NAME", env = "HOSTNAME", default_value = "bellows")]
+    instance: String,
+    /// What to log: a level, or a filter such as info,bellows=debug
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log: String,
+    /// Form of the log: text or json
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    log_format: LogFormat,
+}
+
+/// Runs the host until it is told to end.
+pub fn run(arguments: RunArguments) -> anyhow::Result<ExitCode> {
+    telemetry::init(arguments.log_format, &arguments.log).context("cannot write logs")?;
+    let settings = arguments.settings()?;
+    super::runtime()?.block_on(app::run(settings))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl RunArguments {
+    fn settings(self) -> anyhow::Result<Settings> {
+        let mut authorities = Vec::new();
+        for folder in &self.ca_dir {
+            let files =
+                std::fs::read_dir(folder).with_context(|| format!("--ca-dir: cannot read {}", folder.display()))?;
+            for file in files {
+                let path = file.with_context(|| format!("--ca-dir: cannot read {}", folder.display()))?.path();
+                if path.is_file() {
+                    let text = std::fs::read_to_string(&path)
+                        .with_context(|| format!("--ca-dir: cannot read {}", path.display()))?;
+                    authorities.push(text);
+                }
+            }
+        }
+        Ok(Settings {
+            scalers: self.scalers,
+            cache: self.cache,
+            kubeconfig: self.kubeconfig,
+            namespace: self.watch_namespace,
+            selector: self.selector,
+            authorities,
+            allowed: self.allow_egress,
+            cluster_domain: self.cluster_domain,
+            name_servers: self.dns_server,
+            metrics_api: self.metrics_api,
+            admin: self.admin,
+            service_name: self.service_name,
+            service_namespace: self.service_namespace,
+            instance: self.instance,
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! `Effect::Poll` → a call of a component → `Event::Polled`. Knows no Kubernetes.
+//!
+//! How many polls are under way is the machine's decision; every one of them ends within twice the deadline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bellows_core::effect::Poll;
+use bellows_core::event::{Endpoint, Event};
+use bellows_core::failure::{Blame, Failure, FailureKind};
+use bellows_wasm::{Call, Measured};
+use tokio::sync::mpsc;
+
+use crate::scalers::Scalers;
+use crate::serve::Clock;
+use crate::telemetry::Telemetry;
+
+/// Time for one poll: a source that needs longer than half of the HPA's period is as good as down.
+const DEADLINE: Duration = Duration::from_secs(7);
+
+/// Performs polls.
+#[derive(Clone)]
+pub struct Poller {
+    /// The components.
+    pub scalers: Arc<Scalers>,
+    /// The time.
+    pub clock: Clock,
+    /// Where answers go.
+    pub events: mpsc::Sender<Event>,
+    /// Where they are counted.
+    pub telemetry: Arc<Telemetry>,
+}
+
+impl Poller {
+    /// Asks in the background.
+    pub fn ask(&self, poll: Poll) {
+        let poller = self.clone();
+        // The task ends with its answer; that there is one is guaranteed by the call's own deadline.
+        drop(tokio::spawn(async move {
+            let id = poll.id;
+            let begun = (poller.clock)();
+            let _under_way = poller.telemetry.poll_begins();
+            let measured = poller.measure(&poll).await;
+            let took = (poller.clock)().steady.saturating_sub(begun.steady);
+            poller.telemetry.polled(&poll.triggers, &measured.outcomes, took);
+            let endpoint = match measured.endpoint {
+                bellows_wasm::Endpoint::Unused => Endpoint::Unused,
+                bellows_wasm::Endpoint::Answered => Endpoint::Answered,
+                bellows_wasm::Endpoint::Failed(failure) => Endpoint::Failed(failure),
+            };
+            // Nobody listens any more only when the process ends.
+            _ = poller.events.send(Event::Polled { id, endpoint, outcomes: measured.outcomes }).await;
+        }));
+    }
+
+    async fn measure(&self, poll: &Poll) -> Measured {
+        let Some(scaler) = self.scalers.by_digest(&poll.batch.scaler) else {
+            let gone = Failure::new(
+                FailureKind::Transient,
+                Blame::Operator,
+                "scaler-gone",
+                "the scaler was replaced or removed",
+            );
+            let outcomes = poll.triggers.iter().map(|_| Err(gone.clone())).collect();
+            return Measured { endpoint: bellows_wasm::Endpoint::Unused, outcomes };
+        };
+        let call = Call {
+            at: (self.clock)().wall,
+            namespace: poll.batch.namespace.to_string(),
+            connections: Arc::new(poll.batch.connections.clone()),
+            triggers: poll.triggers.clone(),
+            deadline: DEADLINE,
+        };
+        scaler.measure(call).await
+    }
+}

@@ -1,0 +1,164 @@
+//! The components of a folder, by the trigger types that they serve; looked at again every two seconds.
+//!
+//! A file that cannot be loaded touches nothing else: the component that it replaces, and all others, stay in service.
+//! One that disappears stays in service too, until the host restarts, because nothing stops for want of a file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use bellows_core::event::Event;
+use bellows_wasm::{Engine, Scaler};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::plan::{Catalogue, Planner};
+use crate::serve::upstream::chain;
+
+/// How often the folder is looked at: a listing of some hundred names.
+const LOOK: Duration = Duration::from_secs(2);
+/// Components kept loaded after they were replaced, for objects that were not resolved again yet.
+const RETIRED_MAX: usize = 8;
+/// Files of a folder that are looked at; a host with more scalers than this has a wrong folder.
+const FILES_MAX: usize = 1024;
+
+/// What tells a changed file from an unchanged one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp {
+    length: u64,
+    modified: Option<SystemTime>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    files: BTreeMap<PathBuf, (Stamp, Option<Arc<Scaler>>)>,
+    retired: Vec<Arc<Scaler>>,
+}
+
+/// The components in service.
+pub struct Scalers {
+    folder: PathBuf,
+    engine: Engine,
+    shelf: RwLock<Shelf>,
+}
+
+impl Scalers {
+    /// Loads what is in the folder. What cannot be loaded is logged, with its reason.
+    pub async fn open(folder: PathBuf, engine: Engine) -> Self {
+        let scalers = Self { folder, engine, shelf: RwLock::default() };
+        scalers.look().await;
+        scalers
+    }
+
+    /// Looks again and again, and tells when something changed.
+    pub async fn watch(self: Arc<Self>, events: mpsc::Sender<Event>, cancel: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            if self.look().await && events.send(Event::ScalersChanged).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The component with this digest, also one that was replaced lately.
+    pub fn by_digest(&self, digest: &str) -> Option<Arc<Scaler>> {
+        self.read(|shelf| {
+            let current = shelf.files.values().filter_map(|(_, scaler)| scaler.as_ref());
+            current.chain(&shelf.retired).find(|scaler| scaler.digest() == digest).cloned()
+        })
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Shelf) -> T) -> T {
+        read(&self.shelf.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Loads what is new or changed. True if a component came into service.
+    async fn look(&self) -> bool {
+        let found = match listing(&self.folder).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(folder = %self.folder.display(), %error, "the folder of scalers cannot be read");
+                return false;
+            }
+        };
+        let mut changed = false;
+        for (path, stamp) in found {
+            if self.read(|shelf| shelf.files.get(&path).is_some_and(|(known, _)| *known == stamp)) {
+                continue;
+            }
+            let loaded = match self.engine.load(&path).await {
+                Ok(scaler) => {
+                    let types: Vec<_> =
+                        scaler.description().trigger_types.iter().map(|kind| kind.name.as_str()).collect();
+                    tracing::info!(path = %path.display(), digest = scaler.digest(), ?types, "scaler loaded");
+                    Some(scaler)
+                }
+                Err(error) => {
+                    let error = chain(&error);
+                    tracing::error!(path = %path.display(), error, "scaler refused; whatever it would replace stays in service");
+                    None
+                }
+            };
+            changed |= loaded.is_some();
+            self.place(path, stamp, loaded);
+        }
+        changed
+    }
+
+    fn place(&self, path: PathBuf, stamp: Stamp, loaded: Option<Arc<Scaler>>) {
+        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
+        let before = shelf.files.remove(&path).and_then(|(_, scaler)| scaler);
+        let current = match loaded {
+            Some(scaler) => {
+                shelf.retired.extend(before);
+                let excess = shelf.retired.len().saturating_sub(RETIRED_MAX);
+                shelf.retired.drain(..excess);
+                Some(scaler)
+            }
+            None => before,
+        };
+        shelf.files.insert(path, (stamp, current));
+    }
+}
+
+impl Catalogue for Scalers {
+    /// Where two components claim a trigger type, the one whose file name comes first serves it.
+    fn find(&self, trigger_type: &str) -> Option<Arc<dyn Planner>> {
+        self.read(|shelf| {
+            let serves =
+                |scaler: &&Arc<Scaler>| scaler.description().trigger_types.iter().any(|kind| kind.name == trigger_type);
+            let scaler = shelf.files.values().filter_map(|(_, scaler)| scaler.as_ref()).find(serves).cloned();
+            scaler.map(|scaler| scaler as Arc<dyn Planner>)
+        })
+    }
+
+    fn served(&self) -> Vec<String> {
+        self.read(|shelf| {
+            let scalers = shelf.files.values().filter_map(|(_, scaler)| scaler.as_ref());
+            let mut names: Vec<_> = scalers
+                .flat_map(|scaler| scaler.description().trigger_types.iter().map(|kind| kind.name.clone()))
+                .collect();
+            names.sort();
+            names.dedup();
+            names
+        })
+    }
+}
+
+async fn listing(folder: &Path) -> std::io::Result<Vec<(PathBuf, Stamp)>> {
+    let mut entries = tokio::fs::read_dir(folder).await?;
+    let mut found = Vec::new();
+    while let Some(entry) = entries.next_entry().await? {
+        let path = entry.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") && found.len() < FILES_MAX {
+            let about = tokio::fs::metadata(&path).await?;
+            found.push((path, Stamp { length: about.len(), modified: about.modified().ok() }));
+        }
+    }
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(found)
+}
