@@ -1,10 +1,10 @@
 //! A stream that yields only as many bytes as its questions may be answered with: a reply is held in memory whole, and
-//! its length is the source's choice.
+//! its length is the source's choice. It also remembers what it died of, which the library above it does not tell.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -19,16 +19,38 @@ const HANDSHAKE_BYTES_MAX: u64 = 64 * 1024;
 #[error("the replies are larger than {REPLY_BYTES_MAX} bytes")]
 pub(crate) struct TooLarge;
 
-/// What a stream may still yield.
+/// What a stream died of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The replies were too large.
+    TooLarge,
+    /// The peer broke off the encryption, or refused who we are: it may say so only after the handshake.
+    Tls(String),
+    /// Anything else: reset, closed, unreachable.
+    Network(String),
+}
+
+impl Fault {
+    fn of(error: &io::Error) -> Self {
+        match error.get_ref() {
+            Some(inner) if inner.is::<TooLarge>() => Self::TooLarge,
+            Some(inner) if inner.is::<rustls::Error>() => Self::Tls(inner.to_string()),
+            _ => Self::Network(error.to_string()),
+        }
+    }
+}
+
+/// What a stream may still yield, and what it died of.
 #[derive(Debug)]
 pub(crate) struct Credit {
     bytes: AtomicU64,
     questions: AtomicU64,
+    fault: OnceLock<Fault>,
 }
 
 impl Default for Credit {
     fn default() -> Self {
-        Self { bytes: AtomicU64::new(HANDSHAKE_BYTES_MAX), questions: AtomicU64::new(0) }
+        Self { bytes: AtomicU64::new(HANDSHAKE_BYTES_MAX), questions: AtomicU64::new(0), fault: OnceLock::new() }
     }
 }
 
@@ -38,6 +60,19 @@ impl Credit {
         self.questions.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(REPLY_BYTES_MAX, Ordering::Relaxed);
         Question(Arc::clone(self))
+    }
+
+    /// What the stream died of, if it did.
+    pub(crate) fn fault(&self) -> Option<&Fault> {
+        self.fault.get()
+    }
+
+    /// Remembers the first error that passes by.
+    fn note<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &polled {
+            self.fault.get_or_init(|| Fault::of(error));
+        }
+        polled
     }
 
     /// What was not used by answered questions is not saved up.
@@ -81,22 +116,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.credit.bytes.load(Ordering::Relaxed) == 0 {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, TooLarge)));
+            return self.credit.note(Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, TooLarge))));
         }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         self.credit.take(buffer.filled().len().saturating_sub(before));
-        polled
+        self.credit.note(polled)
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.credit.note(polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        self.credit.note(polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -116,6 +153,7 @@ mod tests {
         let _question = credit.question();
         let error = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.unwrap_err();
         assert!(error.get_ref().is_some_and(|inner| inner.is::<TooLarge>()));
+        assert_eq!(credit.fault(), Some(&Fault::TooLarge));
     }
 
     #[tokio::test]

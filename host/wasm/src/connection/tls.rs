@@ -106,13 +106,16 @@ fn unusable(endpoint: &str, why: &str) -> Failure {
         .of_endpoint()
 }
 
-/// The handshake failed. A certificate may be mended at the source at any time, so asking goes on.
-pub(crate) fn failure(endpoint: &str, error: &std::io::Error) -> Failure {
-    let (blame, why) = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(inner) => (Blame::Operator, inner.to_string()),
-        None => (Blame::Source, error.to_string()),
-    };
-    let why = crate::printable::line(&why, 300);
+fn failure(endpoint: &str, error: &std::io::Error) -> Failure {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(inner) => broken_off(endpoint, Blame::Operator, &inner.to_string()),
+        None => broken_off(endpoint, Blame::Source, &error.to_string()),
+    }
+}
+
+/// The encryption failed. A certificate may be mended at the source at any time, so asking goes on.
+pub(crate) fn broken_off(endpoint: &str, blame: Blame, why: &str) -> Failure {
+    let why = crate::printable::line(why, 300);
     Failure::new(FailureKind::Transient, blame, "tls", format!("{endpoint}: no TLS connection: {why}")).of_endpoint()
 }
 

@@ -1,7 +1,6 @@
 //! One Redis connection: dialled, encrypted, let in; and what is wrong when it is not. Messages name the endpoint and
 //! the cause, never a credential.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use bellows_core::connection::{Connection, RedisConnection, Secret};
@@ -10,11 +9,11 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, ErrorKind, Pipeline, RedisConnectionInfo, RedisError, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Duration, Instant, timeout_at};
 
 use super::value::flatten;
 use crate::capability::redis::Replies;
-use crate::connection::metered::{Credit, Metered, TooLarge};
+use crate::connection::metered::{Credit, Fault, Metered, TooLarge};
 use crate::connection::tls::{self, TlsSettings};
 use crate::connection::{NetworkError, NetworkSettings};
 use crate::egress::{Found, Network};
@@ -22,6 +21,9 @@ use crate::printable;
 
 /// The name that `CLIENT LIST` shows for us.
 const CLIENT_NAME: &str = "bellows";
+/// A connection over which nothing came for this long is replaced. A server of Redis answers within milliseconds, and a
+/// lost packet is sent again after some 0.2 s.
+const SILENCE_MIN: Duration = Duration::from_secs(1);
 /// Bytes of a server's error text that are passed on.
 const ERROR_BYTES_MAX: usize = 300;
 
@@ -62,7 +64,7 @@ impl Dialer {
         let config = AsyncConnectionConfig::new().set_response_timeout(None);
         let (multiplexed, driver) = MultiplexedConnection::new_with_config(&info(connection), stream, config)
             .await
-            .map_err(|error| Broken::of(&error, &endpoint).failure)?;
+            .map_err(|error| Broken::of(&error, credit.fault(), &endpoint).failure)?;
         let live = Live { multiplexed, credit, driver: tokio::spawn(driver) };
         live.introduce(&endpoint, until).await?;
         Ok(live)
@@ -118,11 +120,15 @@ impl Live {
         }
         let _credit = self.credit.question();
         let mut multiplexed = self.multiplexed.clone();
+        let started = Instant::now();
         let asking = multiplexed.send_packed_commands(&pipeline, 0, commands.len());
         let values = match timeout_at(until, asking).await {
-            Ok(values) => values.map_err(|error| Broken::of(&error, endpoint))?,
-            // Replies that come now would be counted as answers to nobody; a silent server gets a fresh connection.
-            Err(_elapsed) => return Err(Broken::dead(too_late(endpoint, "it did not reply"))),
+            Ok(values) => values.map_err(|error| Broken::of(&error, self.credit.fault(), endpoint))?,
+            Err(_elapsed) => {
+                // A guest that left itself no time says nothing of a connection that others use too.
+                let is_dead = started.elapsed() >= SILENCE_MIN;
+                return Err(Broken { is_dead, ..Broken::dead(too_late(endpoint, "it did not reply")) });
+            }
         };
         if let Some(failure) = values.first().and_then(|value| shut_out(value, endpoint)) {
             return Err(Broken::dead(failure));
@@ -156,21 +162,24 @@ impl Broken {
         Self { failure, is_dead: true, may_ask_again: false }
     }
 
-    fn of(error: &RedisError, endpoint: &str) -> Self {
+    /// `fault` is what the stream died of, which the library's error does not tell.
+    fn of(error: &RedisError, fault: Option<&Fault>, endpoint: &str) -> Self {
         let failure = |kind, blame, code, why: &str| {
             let why = printable::line(why, ERROR_BYTES_MAX);
             Failure::new(kind, blame, code, format!("{endpoint}: {why}")).of_endpoint()
         };
-        if let Some(io) = Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>()) {
-            let inner = io.get_ref();
-            if inner.is_some_and(|inner| inner.is::<TooLarge>()) {
-                // What was asked is too much, which is not the endpoint's fault nor its other users'.
+        match fault {
+            // What was asked is too much, which is not the endpoint's fault: nobody need stay away from it.
+            Some(Fault::TooLarge) => {
                 let message = format!("{endpoint}: {TooLarge}");
                 return Self::dead(Failure::new(FailureKind::Transient, Blame::Scaler, "reply-size", message));
             }
-            if inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
-                return Self::dead(tls::failure(endpoint, io));
+            Some(Fault::Tls(why)) => return Self::dead(tls::broken_off(endpoint, Blame::Operator, why)),
+            Some(Fault::Network(why)) => {
+                let failure = failure(FailureKind::Transient, Blame::Source, "closed", why);
+                return Self { may_ask_again: true, ..Self::dead(failure) };
             }
+            None => {}
         }
         match error.kind() {
             ErrorKind::AuthenticationFailed => Self::dead(failure(

@@ -1,0 +1,21 @@
+//! What components and sources can do to the host, tried with a component that does all of it and with a real Redis.
+//!
+//! This program is also the compiler's child process: as a test that finds two paths among its arguments.
+
+mod bench;
+mod connections;
+mod misconduct;
+
+use std::path::Path;
+
+/// Named among the arguments of the child.
+const CHILD: &str = "a_child_compiles_what_it_is_given";
+
+#[test]
+fn a_child_compiles_what_it_is_given() {
+    let arguments: Vec<_> = std::env::args().collect();
+    let Some([name, input, output]) = arguments.last_chunk() else { return };
+    if name == CHILD {
+        bellows_wasm::compile(Path::new(input), Path::new(output), &bellows_wasm::Limits::default()).unwrap();
+    }
+}
