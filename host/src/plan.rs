@@ -1,0 +1,291 @@
+//! A draft, an environment and the scalers that are loaded → a workload, or everything that is wrong.
+//!
+//! Reads nothing: whoever calls has read the target. Asks scalers for their plan, which dials nobody.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bellows_core::draft::{self, Draft, TriggerDraft};
+use bellows_core::event::Refusal;
+use bellows_core::parameter::{self, Sources};
+use bellows_core::problem::Problem;
+use bellows_core::scaler::{Description, Metric, Trigger, TriggerType};
+use bellows_core::workload::{ObjectKey, Planned, Target, Workload};
+use bellows_wasm::PlanError;
+use futures::future::BoxFuture;
+
+/// Ending of a setting that names a variable of the target's environment.
+const FROM_ENVIRONMENT: &str = "FromEnv";
+
+/// The scalers that are loaded.
+pub trait Catalogue: Send + Sync {
+    /// The scaler that serves `trigger_type`.
+    fn find(&self, trigger_type: &str) -> Option<Arc<dyn Planner>>;
+
+    /// All trigger types that are served, for messages.
+    fn served(&self) -> Vec<String>;
+}
+
+/// A scaler, as far as planning needs it.
+pub trait Planner: Send + Sync {
+    /// Digest of the component.
+    fn digest(&self) -> &str;
+
+    /// What it is.
+    fn description(&self) -> &Description;
+
+    /// The metrics of a trigger, or all that is wrong with its settings.
+    fn plan<'call>(&'call self, trigger: &'call Trigger) -> BoxFuture<'call, Result<Vec<Metric>, PlanError>>;
+}
+
+impl Planner for bellows_wasm::Scaler {
+    fn digest(&self) -> &str {
+        self.digest()
+    }
+
+    fn description(&self) -> &Description {
+        self.description()
+    }
+
+    fn plan<'call>(&'call self, trigger: &'call Trigger) -> BoxFuture<'call, Result<Vec<Metric>, PlanError>> {
+        Box::pin(self.plan(trigger))
+    }
+}
+
+/// The part of the target's environment that its triggers name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// Variables that have a value.
+    pub values: BTreeMap<String, String>,
+    /// Variables whose value cannot be known, and why.
+    pub unknown: BTreeMap<String, String>,
+}
+
+/// The settings of a trigger that name variables: setting and variable.
+pub fn variables(trigger: &TriggerDraft) -> impl Iterator<Item = (&str, &str)> {
+    let named = trigger.metadata.iter().filter(|(setting, _)| setting.ends_with(FROM_ENVIRONMENT));
+    named.map(|(setting, variable)| (setting.as_str(), variable.trim())).filter(|(_, variable)| !variable.is_empty())
+}
+
+/// The workload that `draft` asks for. `environment` is `None` where the target has no pod template.
+pub async fn workload(
+    key: &ObjectKey,
+    draft: &Draft,
+    target: Target,
+    environment: Option<&Environment>,
+    catalogue: &dyn Catalogue,
+) -> Result<Workload, Refusal> {
+    let mut refusal = Refusal { problems: draft.problems(key), retry: false };
+    let mut planned = Vec::with_capacity(draft.triggers.len());
+    for (index, trigger) in draft.triggers.iter().enumerate() {
+        match plan_trigger(key, index, trigger, environment, catalogue).await {
+            Ok(plan) => planned.push(plan),
+            Err(wrong) => {
+                let prefix = format!("spec.triggers[{index}]");
+                refusal.problems.extend(wrong.problems.into_iter().map(|problem| problem.under(&prefix)));
+                refusal.retry |= wrong.retry;
+            }
+        }
+    }
+    if refusal.problems.is_empty() {
+        draft.parse(key, target, planned).map_err(|problems| Refusal { problems, retry: false })
+    } else {
+        Err(refusal)
+    }
+}
+
+async fn plan_trigger(
+    key: &ObjectKey,
+    index: usize,
+    draft: &TriggerDraft,
+    environment: Option<&Environment>,
+    catalogue: &dyn Catalogue,
+) -> Result<Planned, Refusal> {
+    let (scaler, kind) = scaler(&draft.kind, catalogue)?;
+    let sources = sources(draft, environment)?;
+    let reads_environment = variables(draft).next().is_some();
+    // A variable may appear without the manifest changing, because it belongs to the target.
+    let settings =
+        parameter::resolve(&kind, &sources).map_err(|problems| Refusal { problems, retry: reads_environment })?;
+    let trigger = Trigger {
+        id: format!("{key}/{index}"),
+        trigger_type: draft.kind.clone(),
+        // A wrong one is among the problems of the draft.
+        metric_type: draft::metric_type(draft).unwrap_or_default(),
+        settings: settings.settings,
+    };
+    match scaler.plan(&trigger).await {
+        Ok(metrics) => {
+            let scaler = scaler.digest().into();
+            Ok(Planned { scaler, trigger, connections: settings.connections, metrics })
+        }
+        Err(PlanError::Problems(problems)) => {
+            let problems = problems.into_iter().map(|problem| problem.under("metadata")).collect();
+            Err(Refusal { problems, retry: reads_environment })
+        }
+        Err(PlanError::Failed(failure)) => {
+            let problem = Problem::new("", format!("the scaler did not answer: {failure}"));
+            Err(Refusal { problems: vec![problem], retry: true })
+        }
+    }
+}
+
+fn scaler(kind: &str, catalogue: &dyn Catalogue) -> Result<(Arc<dyn Planner>, TriggerType), Refusal> {
+    let found = catalogue.find(kind).and_then(|scaler| {
+        let kind = scaler.description().trigger_types.iter().find(|served| served.name == kind).cloned();
+        kind.map(|kind| (scaler, kind))
+    });
+    found.ok_or_else(|| {
+        let mut served = catalogue.served();
+        served.sort_unstable();
+        let served = if served.is_empty() { "none".to_owned() } else { served.join(", ") };
+        let message = format!("no scaler is loaded that serves trigger type {kind}; loaded: {served}");
+        Refusal { problems: vec![Problem::new("type", message)], retry: true }
+    })
+}
+
+fn sources<'a>(draft: &'a TriggerDraft, environment: Option<&'a Environment>) -> Result<Sources<'a>, Refusal> {
+    let unknown = environment.map(|environment| &environment.unknown);
+    let problems: Vec<Problem> = variables(draft)
+        .filter_map(|(setting, variable)| {
+            let why = unknown?.get(variable)?;
+            Some(Problem::new(format!("metadata.{setting}"), why.as_str()))
+        })
+        .collect();
+    if !problems.is_empty() {
+        return Err(Refusal { problems, retry: true });
+    }
+    Ok(Sources {
+        metadata: draft.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        environment: environment.map(|environment| &environment.values),
+        authentication: BTreeMap::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bellows_core::draft::TargetDraft;
+    use bellows_core::scaler::{Parameter, Source, TargetType};
+
+    /// Serves the trigger type `list` with one required setting; refuses a list named `wrong`.
+    struct Lists(Description);
+
+    impl Planner for Lists {
+        fn digest(&self) -> &str {
+            "d1"
+        }
+
+        fn description(&self) -> &Description {
+            &self.0
+        }
+
+        fn plan<'call>(&'call self, trigger: &'call Trigger) -> BoxFuture<'call, Result<Vec<Metric>, PlanError>> {
+            let list = trigger.settings[0].1.clone();
+            Box::pin(async move {
+                if list == "wrong" {
+                    return Err(PlanError::Problems(vec![Problem::new("listName", "is wrong")]));
+                }
+                Ok(vec![Metric::External { name: list, target: 5.0, target_type: TargetType::AverageValue }])
+            })
+        }
+    }
+
+    struct Loaded(Option<Arc<Lists>>);
+
+    impl Catalogue for Loaded {
+        fn find(&self, trigger_type: &str) -> Option<Arc<dyn Planner>> {
+            let lists = self.0.clone().filter(|_| trigger_type == "list")?;
+            Some(lists)
+        }
+
+        fn served(&self) -> Vec<String> {
+            self.0.iter().map(|_| "list".to_owned()).collect()
+        }
+    }
+
+    fn loaded() -> Loaded {
+        let list = Parameter {
+            name: "listName".into(),
+            summary: String::new(),
+            required: true,
+            default: None,
+            sources: vec![Source::Metadata, Source::Environment],
+            feeds: None,
+        };
+        let (summary, connections) = (String::new(), Vec::new());
+        let kind = TriggerType { name: "list".into(), summary: summary.clone(), parameters: vec![list], connections };
+        let (name, version) = ("lists".into(), "1".into());
+        Loaded(Some(Arc::new(Lists(Description { name, version, summary, trigger_types: vec![kind] }))))
+    }
+
+    fn draft(metadata: &[(&str, &str)]) -> Draft {
+        let metadata = metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let trigger = TriggerDraft { kind: "list".into(), metadata, ..TriggerDraft::default() };
+        let target = TargetDraft { name: "worker".into(), ..TargetDraft::default() };
+        Draft { target, triggers: vec![trigger], ..Draft::default() }
+    }
+
+    async fn planned(draft: &Draft, environment: Option<&Environment>, loaded: &Loaded) -> Result<Workload, Refusal> {
+        let target = Target {
+            group: "apps".into(),
+            version: "v1".into(),
+            kind: "Deployment".into(),
+            resource: "deployments".into(),
+            name: "worker".into(),
+        };
+        workload(&ObjectKey::new("shop", "web"), draft, target, environment, loaded).await
+    }
+
+    async fn refused(draft: &Draft, environment: Option<&Environment>, loaded: &Loaded) -> (Vec<String>, bool) {
+        let refusal = planned(draft, environment, loaded).await.unwrap_err();
+        (refusal.problems.iter().map(Problem::to_string).collect(), refusal.retry)
+    }
+
+    #[tokio::test]
+    async fn a_trigger_is_planned_by_the_scaler_that_serves_it() {
+        let workload = planned(&draft(&[("listName", "jobs.new")]), None, &loaded()).await.unwrap();
+        let trigger = &workload.triggers[0];
+        assert_eq!((&*trigger.batch.scaler, trigger.trigger.id.as_str()), ("d1", "shop/web/0"));
+        assert_eq!(&*trigger.metrics[0].name, "s0-jobs-new");
+    }
+
+    #[tokio::test]
+    async fn a_variable_of_the_target_is_a_source() {
+        let values = [("LIST".to_owned(), "jobs".to_owned())].into();
+        let environment = Environment { values, ..Environment::default() };
+        let workload = planned(&draft(&[("listNameFromEnv", " LIST ")]), Some(&environment), &loaded()).await.unwrap();
+        assert_eq!(&*workload.triggers[0].metrics[0].name, "s0-jobs");
+    }
+
+    #[tokio::test]
+    async fn a_trigger_type_that_nobody_serves_is_answered_with_those_that_are_and_waits() {
+        let mut draft = draft(&[]);
+        draft.triggers[0].kind = "queue".into();
+        let told = "spec.triggers[0].type: no scaler is loaded that serves trigger type queue; loaded: ";
+        assert_eq!(refused(&draft, None, &loaded()).await, (vec![format!("{told}list")], true));
+        assert_eq!(refused(&draft, None, &Loaded(None)).await, (vec![format!("{told}none")], true));
+    }
+
+    #[tokio::test]
+    async fn problems_of_all_triggers_and_of_the_draft_are_told_at_once() {
+        let mut draft = draft(&[("listName", "wrong")]);
+        draft.max_replicas = Some(0);
+        draft.triggers.push(TriggerDraft { kind: "list".into(), ..TriggerDraft::default() });
+        let told = [
+            "spec.maxReplicaCount: must be 1 or more",
+            "spec.triggers[0].metadata.listName: is wrong",
+            "spec.triggers[1].metadata.listName: required: give metadata.listName or metadata.listNameFromEnv",
+        ];
+        assert_eq!(refused(&draft, None, &loaded()).await, (told.map(str::to_owned).to_vec(), false));
+    }
+
+    #[tokio::test]
+    async fn a_variable_that_cannot_be_known_is_told_with_its_reason_and_asked_again() {
+        let unknown = [("LIST".to_owned(), "there is no Secret x".to_owned())].into();
+        let environment = Environment { unknown, ..Environment::default() };
+        let refusal = refused(&draft(&[("listNameFromEnv", "LIST")]), Some(&environment), &loaded()).await;
+        let told = "spec.triggers[0].metadata.listNameFromEnv: there is no Secret x".to_owned();
+        assert_eq!(refusal, (vec![told], true));
+    }
+}
