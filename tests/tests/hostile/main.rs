@@ -2,8 +2,11 @@
 //!
 //! This program is also the compiler's child process: as a test that finds two paths among its arguments.
 
+#[cfg(test)]
 mod bench;
+#[cfg(test)]
 mod connections;
+#[cfg(test)]
 mod misconduct;
 
 use std::path::Path;

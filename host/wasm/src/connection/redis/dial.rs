@@ -2,6 +2,7 @@
 //! the cause, never a credential.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bellows_core::connection::{Connection, RedisConnection, Secret};
 use bellows_core::failure::{Blame, Failure, FailureKind};
@@ -65,7 +66,7 @@ impl Dialer {
         let (multiplexed, driver) = MultiplexedConnection::new_with_config(&info(connection), stream, config)
             .await
             .map_err(|error| Broken::of(&error, credit.fault(), &endpoint).failure)?;
-        let live = Live { multiplexed, credit, driver: tokio::spawn(driver) };
+        let live = Live { multiplexed, credit, driver: tokio::spawn(driver), closed: AtomicBool::new(false) };
         live.introduce(&endpoint, until).await?;
         Ok(live)
     }
@@ -87,15 +88,18 @@ pub(super) struct Live {
     multiplexed: MultiplexedConnection,
     credit: Arc<Credit>,
     driver: JoinHandle<()>,
+    /// Set before the driver is aborted, which it notices only when it runs next.
+    closed: AtomicBool,
 }
 
 impl Live {
     pub(super) fn is_open(&self) -> bool {
-        !self.driver.is_finished()
+        !self.closed.load(Ordering::Relaxed) && self.credit.fault().is_none() && !self.driver.is_finished()
     }
 
     /// Ends the connection for all who use it; their questions fail and are asked again elsewhere.
     pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
         self.driver.abort();
     }
 
