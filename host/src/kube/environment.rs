@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use bellows_core::problem::Problem;
-use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, EnvVarSource};
+use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar};
 use serde::Deserialize;
 
+mod entry;
 mod expand;
 
+use entry::{Definition, bulk, definition};
 use expand::Piece;
 
 /// Most bytes of all variables together: Linux hands no more than 2 MiB to a process. Values that name each other could
@@ -82,46 +84,6 @@ pub(super) fn container<'list>(
         };
         Problem::new("spec.scaleTargetRef.envSourceContainerName", message)
     })
-}
-
-/// How a variable is defined at one place of a container.
-enum Definition<'container> {
-    Literal(&'container str),
-    Key {
-        of: Reference,
-        key: &'container str,
-        optional: bool,
-    },
-    /// Known to the running pod only, or of a kind that is younger than we are.
-    Unknown,
-}
-
-fn definition(variable: &EnvVar) -> Definition<'_> {
-    match &variable.value_from {
-        None => Definition::Literal(variable.value.as_deref().unwrap_or_default()),
-        Some(EnvVarSource { secret_key_ref: Some(reference), .. }) => Definition::Key {
-            of: Reference { keeper: Keeper::Secret, name: reference.name.clone() },
-            key: &reference.key,
-            optional: reference.optional == Some(true),
-        },
-        Some(EnvVarSource { config_map_key_ref: Some(reference), .. }) => Definition::Key {
-            of: Reference { keeper: Keeper::ConfigMap, name: reference.name.clone() },
-            key: &reference.key,
-            optional: reference.optional == Some(true),
-        },
-        Some(_) => Definition::Unknown,
-    }
-}
-
-/// A source of `envFrom` that may hold `variable`, the key that it would have there, and whether it may be missing.
-fn bulk<'name>(source: &EnvFromSource, variable: &'name str) -> Option<(Reference, &'name str, bool)> {
-    let key = variable.strip_prefix(source.prefix.as_deref().unwrap_or_default()).filter(|key| !key.is_empty())?;
-    if let Some(secret) = &source.secret_ref {
-        let of = Reference { keeper: Keeper::Secret, name: secret.name.clone() };
-        return Some((of, key, secret.optional == Some(true)));
-    }
-    let map = source.config_map_ref.as_ref()?;
-    Some((Reference { keeper: Keeper::ConfigMap, name: map.name.clone() }, key, map.optional == Some(true)))
 }
 
 /// What must be known for some variables.
