@@ -4,7 +4,7 @@
 //! Cargo decides what is out of date; encoding is done again only for a module that is newer than its component. It
 //! installs nothing: which toolchain can build for WebAssembly is asked, and setting one up is for `setup`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Instant, SystemTime};
@@ -31,6 +31,7 @@ struct Guest {
 pub fn build_all() -> Result<Vec<PathBuf>> {
     let started = Instant::now();
     let guests = find()?;
+    let _alone = lock()?;
     compile(&guests)?;
     let mut encoded = 0;
     for guest in &guests {
@@ -83,6 +84,16 @@ fn build_output() -> PathBuf {
     paths::target().join("guest-build")
 }
 
+/// Held while components are made: tests of several processes want them at the same moment.
+fn lock() -> Result<File> {
+    let folder = build_output();
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let path = folder.join("components.lock");
+    let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(file)
+}
+
 fn compile(guests: &[Guest]) -> Result<()> {
     let mut cargo = Command::new("cargo");
     cargo.current_dir(paths::root());
@@ -130,12 +141,12 @@ fn encode(guest: &Guest) -> Result<bool> {
     let encoded = ComponentEncoder::default()
         .validate(true)
         .module(&bytes)
-        .and_then(ComponentEncoder::encode)
+        .and_then(|mut encoder| encoder.encode())
         .with_context(|| format!("cannot encode {}", module.display()))?;
     let folder = component.parent().context("a component lies in a folder")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     // A process that reads the folder meanwhile sees the old component or the new one, and never a half.
-    let unfinished = component.with_extension(format!("wasm.{}", std::process::id()));
+    let unfinished = component.with_extension("wasm.unfinished");
     fs::write(&unfinished, &encoded).with_context(|| format!("cannot write {}", unfinished.display()))?;
     fs::rename(&unfinished, component).with_context(|| format!("cannot write {}", component.display()))?;
     Ok(true)
