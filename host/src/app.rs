@@ -161,6 +161,7 @@ fn face_settings(settings: &Settings) -> FaceSettings {
         },
         lifetimes: Lifetimes::default(),
         look_every: REGISTRATION_LOOK,
+        trust: Default::default(),
     }
 }
 

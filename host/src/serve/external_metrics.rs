@@ -34,7 +34,7 @@ use super::listener::{self, Admitted, Door};
 use super::readiness::Readiness;
 use super::refusal::Refusal;
 use super::snapshot::Snapshot;
-use super::trust::{Peer, Trust};
+use super::trust::{Peer, Rhythm, Trust};
 use super::upstream::{ApiServer, chain};
 use super::why::Why;
 use super::{Clock, GROUP, VERSION, WHY, discovery, handshake, selector};
@@ -56,6 +56,8 @@ pub struct Settings {
     pub lifetimes: Lifetimes,
     /// The time between two looks at our APIService.
     pub look_every: Duration,
+    /// When whom to believe is read again.
+    pub trust: Rhythm,
 }
 
 /// What the face reads, asks and writes to.
@@ -113,7 +115,7 @@ impl ExternalMetrics {
         let certificates =
             Certificates::new(settings.service, settings.lifetimes, clock()).map_err(ServeError::Certificate)?;
         let acceptor = handshake::acceptor(certificates.shown()).map_err(ServeError::Tls)?;
-        let trust = Arc::new(Trust::new(Arc::clone(&api), readiness.condition("front proxy known")));
+        let trust = Arc::new(Trust::new(Arc::clone(&api), readiness.condition("front proxy known"), settings.trust));
         let keeper = Keeper {
             certificates,
             api: Arc::clone(&api),

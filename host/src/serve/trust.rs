@@ -19,11 +19,23 @@ use super::front_proxy::{FrontProxy, Unauthenticated};
 use super::readiness::Condition;
 use super::upstream::{ApiServer, chain};
 
-/// How often the configuration is read: a rotation of the aggregator's authority publishes the new one long before it is used.
-const READ_EVERY: Duration = Duration::from_secs(60);
-/// How soon it may be read again because of a stranger, who could otherwise make us ask the API server at will.
-const READ_AGAIN_AFTER: Duration = Duration::from_secs(10);
-/// The first retry of a failed read; doubled up to `READ_AGAIN_AFTER`.
+/// When the configuration is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rhythm {
+    /// As a rule. A rotation of the aggregator's authority publishes the new one long before it is used.
+    pub every: Duration,
+    /// At the soonest, because of a stranger, who could otherwise make us ask the API server at will; also the longest
+    /// wait after a failed read.
+    pub again_after: Duration,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self { every: Duration::from_secs(60), again_after: Duration::from_secs(10) }
+    }
+}
+
+/// The first retry of a failed read; doubled up to [`Rhythm::again_after`].
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 /// How long a verified chain is believed without being verified again, so that one that expires while its connection is
 /// open is noticed. A verification costs some 50 µs, so this is for the tail of answers, not for their sum.
@@ -36,6 +48,7 @@ pub struct Trust {
     stranger: Notify,
     api: Arc<dyn ApiServer>,
     condition: Condition,
+    rhythm: Rhythm,
 }
 
 #[derive(Debug)]
@@ -62,8 +75,8 @@ impl Peer {
 
 impl Trust {
     /// Believes nobody until [`Self::run`] has read the configuration.
-    pub fn new(api: Arc<dyn ApiServer>, condition: Condition) -> Self {
-        Self { known: RwLock::new(None), stranger: Notify::new(), api, condition }
+    pub fn new(api: Arc<dyn ApiServer>, condition: Condition, rhythm: Rhythm) -> Self {
+        Self { known: RwLock::new(None), stranger: Notify::new(), api, condition, rhythm }
     }
 
     /// Whether the peer may speak for others now.
@@ -107,7 +120,7 @@ impl Trust {
                 Ok(()) => {
                     retry = RETRY_FIRST;
                     self.condition.met();
-                    READ_EVERY
+                    self.rhythm.every
                 }
                 Err(reason) => {
                     tracing::warn!(reason, "whom to believe is not known anew");
@@ -115,12 +128,12 @@ impl Trust {
                         self.condition.missing(reason);
                     }
                     let wait = retry;
-                    retry = (retry * 2).min(READ_AGAIN_AFTER);
+                    retry = (retry * 2).min(self.rhythm.again_after);
                     wait
                 }
             };
             let stranger = async {
-                time::sleep(READ_AGAIN_AFTER).await;
+                time::sleep(self.rhythm.again_after).await;
                 self.stranger.notified().await;
             };
             tokio::select! {
