@@ -2,6 +2,8 @@
 //!
 //! Over real TLS on loopback. The API server behind it is scripted; a real one is asked in the tests of a cluster.
 
+// Said again, although all of this is a test: it is how clippy knows that set-up may panic.
+#[cfg(test)]
 #[path = "external_metrics/stand.rs"]
 mod stand;
 
