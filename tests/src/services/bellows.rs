@@ -200,28 +200,30 @@ pub fn install(cluster: &Cluster, port: u16) -> Result<()> {
     let definitions = output(Command::new(paths::bellows()).arg("crds")).context("print Bellows' definitions")?;
     cluster.apply(&definitions)?;
     cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])?;
+    let mut files: Vec<String> = Vec::new();
     for path in manifests(&paths::root().join("charts/bellows/manifests"))? {
-        let file = path.display().to_string();
-        // kubectl reads YAML, so we need not.
-        let text = cluster.kubectl(&["apply", "--dry-run=client", "--output=json", "--filename", &file])?;
-        let value: Value = serde_json::from_str(&text).context("read a manifest as JSON")?;
-        let items = match value.get("items") {
-            Some(Value::Array(items)) => items.clone(),
-            _ => vec![value],
-        };
-        for mut item in items.into_iter().filter(|item| !is(item, "Deployment") && !is(item, "PodDisruptionBudget")) {
-            if is(&item, "Service") {
-                // The API server follows an external name to this machine, without a pod.
-                set(&mut item, "spec", json!({"type": "ExternalName", "externalName": "localhost"}));
-            }
-            if is(&item, "APIService")
-                && let Some(service) = item.pointer_mut("/spec/service")
-            {
-                set(service, "port", json!(port));
-            }
-            cluster.apply(&item.to_string()).with_context(|| format!("apply {file}"))?;
+        files.extend(["--filename".to_owned(), path.display().to_string()]);
+    }
+    // kubectl reads YAML, so we need not.
+    let mut read = vec!["apply", "--dry-run=client", "--output=json"];
+    read.extend(files.iter().map(String::as_str));
+    let list: Value = serde_json::from_str(&cluster.kubectl(&read)?).context("read the manifests as JSON")?;
+    let mut items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    // A namespace comes before what is in it, whatever their files are called.
+    items.sort_by_key(|item| !is(item, "Namespace"));
+    items.retain(|item| !is(item, "Deployment") && !is(item, "PodDisruptionBudget"));
+    for item in &mut items {
+        if is(item, "Service") {
+            // The API server follows an external name to this machine, without a pod.
+            set(item, "spec", json!({"type": "ExternalName", "externalName": "localhost"}));
+        }
+        if is(item, "APIService")
+            && let Some(service) = item.pointer_mut("/spec/service")
+        {
+            set(service, "port", json!(port));
         }
     }
+    cluster.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())?;
     Ok(())
 }
 

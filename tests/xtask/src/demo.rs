@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bellows_tests::cluster::{Cluster, Options};
-use bellows_tests::process::{Life, output};
+use bellows_tests::process::Life;
 use bellows_tests::services::{Bellows, BellowsOptions, free_port, install};
-use bellows_tests::setup::{Needs, prepare};
+use bellows_tests::setup::{Needs, is_root, prepare};
 use bellows_tests::wait::Stop;
 use bellows_tests::{guests, node, paths};
 use clap::{Args, ValueEnum};
@@ -35,6 +35,9 @@ pub(crate) struct Arguments {
     /// Leave everything running at the end; `cargo xtask cluster down` ends it.
     #[arg(long)]
     keep: bool,
+    /// Let stand-ins play the pods, even where real ones are possible.
+    #[arg(long)]
+    stand_in: bool,
     /// Which workload.
     #[arg(long, value_enum, default_value_t = Scenario::Redis)]
     scenario: Scenario,
@@ -49,9 +52,9 @@ enum Scenario {
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments, stop: &Stop) -> Result<()> {
     let Scenario::Redis = arguments.scenario;
-    let real = bellows_tests::setup::is_root();
+    let real = is_root() && !arguments.stand_in;
     prepare(Needs { components: true, real_node: real, services: true })?;
-    let possible = node::available();
+    let possible = if arguments.stand_in { Err("as asked for".to_owned()) } else { node::available() };
     if let Err(reason) = &possible {
         println!("no real pods here ({reason}): stand-ins play them, and the demo itself takes the work from the list");
     }
@@ -87,7 +90,7 @@ fn show(cluster: &mut Cluster, real: bool, keep: bool, stop: &Stop) -> Result<()
     let mut watch = Watch::new(cluster, &broker);
     println!("waiting until Bellows has stopped the idle worker (there is no work yet)");
     watch.until(stop, LIMIT, "the worker is stopped", |now, _| now.stopped())?;
-    println!("sending {TASKS} tasks; at the end the cooldown of 200 s passes, so all of it takes about six minutes");
+    println!("sending {TASKS} tasks; at the end the cooldown of 200 s passes, so all of it takes four to five minutes");
     stage::send_work(cluster, &broker, TASKS)?;
     let moments = watch.until(stop, LIMIT, "all work is done and the workers are stopped", |now, moments| {
         moments.drained.is_some() && now.stopped()
@@ -158,14 +161,6 @@ fn tell(moments: &Moments) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// What Bellows says about the workload.
-fn why(kubeconfig: &std::path::Path) -> String {
-    let mut command = Command::new(paths::bellows());
-    command.args(["why", stage::OBJECT, "--kubeconfig"]).arg(kubeconfig);
-    let said = output(&mut command).unwrap_or_else(|error| format!("{error:#}"));
-    said.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 /// A folder with only the certificate that Bellows is to trust.

@@ -3,15 +3,17 @@
 //! Owns one look a second at the list, the HPA, the Deployment and Bellows' own reason. Refuses to print the same row
 //! twice in a row; a sign of life comes every ten seconds.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bellows_tests::cluster::Cluster;
+use bellows_tests::paths;
+use bellows_tests::process::output;
 use bellows_tests::wait::Stop;
 use serde_json::Value;
 
-use super::stage::Broker;
-use super::why;
+use super::stage::{Broker, OBJECT};
 
 /// One look.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -139,8 +141,16 @@ impl<'a> Watch<'a> {
             present: count("/status/replicas"),
             ready: count("/status/readyReplicas"),
             autoscaler: targets(&autoscaler.unwrap_or_default()),
-            why: why(self.cluster.admin_kubeconfig()),
+            why: self.why(),
         })
+    }
+
+    /// What Bellows says about the workload: its latest decision.
+    fn why(&self) -> String {
+        let mut command = Command::new(paths::bellows());
+        command.args(["why", OBJECT, "--output=json", "--kubeconfig"]).arg(self.cluster.admin_kubeconfig());
+        let answer = output(&mut command).and_then(|text| serde_json::from_str(&text).context("read Bellows' answer"));
+        answer.map_or_else(|_unknown| "not known to Bellows yet".to_owned(), |answer| latest(&answer))
     }
 
     fn print(&mut self, row: &Row) {
@@ -157,6 +167,19 @@ impl<'a> Watch<'a> {
     }
 }
 
+/// The latest decision. A change tells more than the rest that follows it in the same second.
+fn latest(answer: &Value) -> String {
+    let decisions = answer.get("decisions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let word =
+        |decision: &Value, field: &str| decision.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    // A date's first nineteen characters say it to the second.
+    let second = |decision: &Value| word(decision, "date").chars().take(19).collect::<String>();
+    let Some(last) = decisions.last() else { return "nothing decided yet".to_owned() };
+    let together = decisions.iter().rev().take_while(|decision| second(decision) == second(last));
+    let told = together.map(|decision| word(decision, "text")).find(|text| text.contains('→'));
+    told.unwrap_or_else(|| word(last, "text"))
+}
+
 /// The line of `kubectl get hpa` from TARGETS to REPLICAS, without names and age.
 fn targets(line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
@@ -171,6 +194,16 @@ mod tests {
     fn the_targets_of_an_autoscaler_are_what_is_between_reference_and_age() {
         let line = "keda-hpa-redis-scaledobject   Deployment/celery-worker   9/10 (avg)   1   10   3   8m15s\n";
         assert_eq!(targets(line), "9/10 (avg) 1 10 3");
+    }
+
+    #[test]
+    fn a_change_is_told_before_the_rest_that_follows_it() {
+        let answer = serde_json::json!({"decisions": [
+            {"date": "2026-11-23T19:54:01.1Z", "text": "hold: inactive"},
+            {"date": "2026-11-23T19:54:05.1Z", "text": "0 → 4: busy"},
+            {"date": "2026-11-23T19:54:05.2Z", "text": "hold: active"},
+        ]});
+        assert_eq!(latest(&answer), "0 → 4: busy");
     }
 
     #[test]
