@@ -46,6 +46,11 @@ impl IdleProof {
         }
     }
 
+    /// Whether the last outcome was an inactive reading.
+    pub fn is_running(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// How long the trigger was idle.
     pub fn proven(&self) -> Duration {
         self.proven

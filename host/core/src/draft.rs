@@ -2,16 +2,16 @@
 //!
 //! What this release does not do is refused by name here, never silently ignored.
 
+mod parse;
+
+pub use parse::normalise;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::batch::BatchKey;
 use crate::problem::Problem;
-use crate::scaler::{Metric, TargetType};
-use crate::workload::{
-    Bounds, FirstStep, HpaShape, ObjectKey, Planned, ScaleUp, Target, Workload, WorkloadMetric, WorkloadTrigger,
-};
+use crate::scaler::TargetType;
+use crate::workload::{Bounds, FirstStep, ObjectKey, ScaleUp};
 
 /// A ScaledObject as written: nothing checked but that it is a ScaledObject.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -82,6 +82,8 @@ pub struct TriggerDraft {
 
 /// Annotation that chooses the first step: `policy` (default), `wanted`, or `one`.
 pub const FIRST_STEP_ANNOTATION: &str = "bellows.dev/first-step";
+/// Annotations of KEDA that pause an object or one direction of it.
+const PAUSES: [&str; 4] = ["paused", "paused-replicas", "paused-scale-in", "paused-scale-out"];
 /// Longest name of an HPA: it becomes a label's value.
 const NAME_MAX: usize = 63;
 /// Most triggers of one object; KEDA has no bound, an HPA of more than this is of no use to anyone.
@@ -121,6 +123,18 @@ impl Draft {
         problems
     }
 
+    /// Whether a pause of any kind is asked for. It is refused for now, but what asks for it is not scaled.
+    pub fn pauses(&self) -> bool {
+        PAUSES.iter().any(|name| self.asks_for(name))
+    }
+
+    /// Whether an annotation asks for something: `"false"` asks for what we do anyway, but the replica count pauses by
+    /// being there.
+    fn asks_for(&self, name: &str) -> bool {
+        let value = self.annotations.get(&format!("autoscaling.keda.sh/{name}"));
+        value.is_some_and(|value| name == "paused-replicas" || crate::connection::parse_bool(value) != Some(false))
+    }
+
     fn hpa_name(&self, key: &ObjectKey) -> String {
         self.hpa_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| format!("keda-hpa-{}", key.name))
     }
@@ -133,16 +147,8 @@ impl Draft {
         if self.scaling_modifiers {
             refuse("spec.advanced.scalingModifiers");
         }
-        for name in ["paused", "paused-replicas", "paused-scale-in", "paused-scale-out", "force-activation"] {
-            let annotation = format!("autoscaling.keda.sh/{name}");
-            // `paused: "false"` asks for what we do anyway; the replica count pauses by being there.
-            let asked = self
-                .annotations
-                .get(&annotation)
-                .is_some_and(|value| name == "paused-replicas" || crate::connection::parse_bool(value) != Some(false));
-            if asked {
-                refuse(&format!("metadata.annotations[{annotation}]"));
-            }
+        for name in PAUSES.into_iter().chain(["force-activation"]).filter(|name| self.asks_for(name)) {
+            refuse(&format!("metadata.annotations[autoscaling.keda.sh/{name}]"));
         }
     }
 
@@ -207,99 +213,6 @@ impl Draft {
             )),
         }
     }
-
-    /// The workload, once the cluster said what the target is and scalers planned the triggers (`planned[i]` is
-    /// `triggers[i]`), or everything that is wrong.
-    pub fn parse(&self, key: &ObjectKey, target: Target, planned: Vec<Planned>) -> Result<Workload, Vec<Problem>> {
-        let mut problems = self.problems(key);
-        let triggers = self.name_metrics(key, planned, &mut problems);
-        let (bounds, first_step) = match (self.bounds(), self.first_step()) {
-            (Ok(bounds), Ok(first_step)) if problems.is_empty() => (bounds, first_step),
-            _ => return Err(problems),
-        };
-        Ok(Workload {
-            key: key.clone(),
-            target,
-            bounds,
-            interval: seconds(self.polling_interval, 30),
-            cooldown: seconds(self.cooldown_period, 300),
-            initial_cooldown: seconds(self.initial_cooldown_period, 0),
-            first_step,
-            scale_up: self.scale_up.clone(),
-            restore_original: self.restore_original,
-            hpa: HpaShape {
-                name: self.hpa_name(key),
-                labels: self.hpa_labels(),
-                annotations: self.annotations.clone(),
-                behavior: self.behavior.clone(),
-            },
-            triggers,
-        })
-    }
-
-    fn name_metrics(
-        &self,
-        key: &ObjectKey,
-        planned: Vec<Planned>,
-        problems: &mut Vec<Problem>,
-    ) -> Vec<WorkloadTrigger> {
-        let mut names = BTreeSet::new();
-        self.triggers
-            .iter()
-            .zip(planned)
-            .enumerate()
-            .map(|(index, (draft, planned))| {
-                let metrics: Vec<WorkloadMetric> = planned
-                    .metrics
-                    .into_iter()
-                    .map(|metric| {
-                        let name: Arc<str> = match &metric {
-                            Metric::External { name, .. } => format!("s{index}-{}", normalise(name)).into(),
-                            Metric::Resource { name, .. } => name.as_str().into(),
-                        };
-                        // The API server lower-cases the name in a path, so names that differ in case only are one name.
-                        if !names.insert(name.to_lowercase()) {
-                            let message = format!("two metrics of this object are named {name}");
-                            problems.push(Problem::new(format!("spec.triggers[{index}]"), message));
-                        }
-                        WorkloadMetric { name, metric }
-                    })
-                    .collect();
-                let batch = BatchKey {
-                    scaler: planned.scaler,
-                    namespace: key.namespace.clone(),
-                    connections: planned.connections,
-                };
-                WorkloadTrigger {
-                    kind: draft.kind.as_str().into(),
-                    name: draft.name.as_deref().filter(|name| !name.is_empty()).map(Into::into),
-                    batch: Arc::new(batch),
-                    trigger: Arc::new(planned.trigger),
-                    metrics,
-                }
-            })
-            .collect()
-    }
-
-    fn hpa_labels(&self) -> BTreeMap<String, String> {
-        let excluded =
-            self.annotations.get("scaledobject.keda.sh/hpa-excluded-labels").map(String::as_str).unwrap_or_default();
-        let excluded: BTreeSet<&str> = excluded.split(',').collect();
-        self.labels
-            .iter()
-            .filter(|(name, _)| !excluded.contains(name.as_str()))
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect()
-    }
-}
-
-fn seconds(value: Option<i64>, default: u64) -> Duration {
-    Duration::from_secs(value.and_then(|value| u64::try_from(value).ok()).unwrap_or(default))
-}
-
-/// KEDA's rule for a metric's name: these six characters become a dash, and nothing else changes.
-pub fn normalise(name: &str) -> String {
-    name.replace(['/', '.', ':', '%', '(', ')'], "-")
 }
 
 /// `metricType` of a trigger, as the contract knows it.

@@ -72,21 +72,23 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// A trigger begins to use an endpoint.
+    /// A trigger begins to use an endpoint. Where there is no connection, there is nothing to be proven.
     pub fn join(&mut self, key: &Arc<BatchKey>) {
-        let fresh = Entry { health: Health::Unproven, in_flight: 0, triggers: 0 };
-        self.entries.entry(key.clone()).or_insert(fresh).triggers += 1;
+        let health = if key.connections.is_empty() { Health::Up } else { Health::Unproven };
+        self.entries.entry(key.clone()).or_insert(Entry { health, in_flight: 0, triggers: 0 }).triggers += 1;
     }
 
-    /// A trigger no longer uses it; what nobody uses is forgotten. True if it was the last.
-    pub fn leave(&mut self, key: &Arc<BatchKey>) -> bool {
-        let Some(entry) = self.entries.get_mut(key) else { return true };
+    /// A trigger no longer uses it; what nobody uses and no poll is under way for is forgotten.
+    pub fn leave(&mut self, key: &Arc<BatchKey>) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
         entry.triggers = entry.triggers.saturating_sub(1);
-        let last = entry.triggers == 0;
-        if last {
+        self.forget_unused(key);
+    }
+
+    fn forget_unused(&mut self, key: &BatchKey) {
+        if self.entries.get(key).is_some_and(|entry| entry.triggers == 0 && entry.in_flight == 0) {
             self.entries.remove(key);
         }
-        last
     }
 
     /// Whether the last poll was answered.
@@ -122,6 +124,7 @@ impl Endpoints {
             Seen::Down(failure, probe_at) => entry.health = Health::Down { failure, probe_at },
             Seen::Nothing => {}
         }
+        self.forget_unused(key);
     }
 }
 

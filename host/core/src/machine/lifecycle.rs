@@ -4,70 +4,94 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Machine;
-use super::ask::Ask;
+use super::ask::{Ask, Asks};
 use super::object::{Object, REFRESH};
-use super::report;
 use crate::Now;
+use crate::draft::Draft;
 use crate::effect::Effect;
-use crate::event::{ApiFailure, Manifest, Refusal, Resolution};
+use crate::event::{Manifest, Refusal, Remembered, Resolution};
 use crate::member::Membership;
-use crate::status::{Notice, Tone};
+use crate::problem::Problem;
 use crate::workload::ObjectKey;
 
 impl Machine {
     pub(super) fn applied(&mut self, manifest: Manifest, now: Now, effects: &mut Vec<Effect>) {
         let key = manifest.key.clone();
-        self.unreadable.remove(&key);
         if self.objects.get(&key).is_some_and(|object| object.manifest.uid != manifest.uid) {
             self.forget(&key, effects);
         }
-        let owned = self.membership.owns(&key);
+        let pauses = manifest.draft.pauses();
         match self.objects.get_mut(&key) {
-            None => _ = self.objects.insert(key.clone(), Object::new(manifest, owned, now)),
+            None => self.found(manifest, now),
             Some(object) => {
                 let deleted = manifest.deleting && !object.manifest.deleting;
-                if manifest.fingerprint != object.manifest.fingerprint || deleted {
-                    object.attempt += 1;
-                    object.resolve = Ask::default();
+                let readable = std::mem::take(&mut object.unreadable);
+                if manifest.fingerprint != object.manifest.fingerprint || deleted || readable {
+                    object.resolve_anew();
                 }
                 object.manifest = manifest;
             }
         }
+        if pauses {
+            // Who asks for a pause asks for no step more, whatever becomes of the other settings.
+            self.stop(&key, effects);
+        }
         self.settle(&key, now, effects);
     }
 
-    pub(super) fn unreadable(&mut self, key: ObjectKey, message: String, effects: &mut Vec<Effect>) {
-        if !self.membership.owns(&key) || self.unreadable.get(&key) == Some(&message) {
-            return;
+    /// An object whose fields cannot be read. One that is served already stays as it is and says so.
+    pub(super) fn unreadable(&mut self, key: &ObjectKey, message: String, now: Now, effects: &mut Vec<Effect>) {
+        if !self.objects.contains_key(key) {
+            let manifest = Manifest {
+                key: key.clone(),
+                uid: "".into(),
+                fingerprint: 0,
+                created: now.wall,
+                deleting: false,
+                // Nothing is done for it, so nothing is to be undone.
+                adopted: true,
+                draft: Arc::new(Draft::default()),
+                remembered: Remembered::default(),
+            };
+            self.found(manifest, now);
         }
-        let report = Box::new(report::refused(&message));
-        effects.push(Effect::Report { key: key.clone(), report });
-        let notice = Notice { tone: Tone::Warning, reason: "ScaledObjectCheckFailed", message: message.clone() };
-        effects.push(Effect::Tell { key: key.clone(), notice });
-        self.unreadable.insert(key, message);
+        self.with(key, now, effects, |object| {
+            object.unreadable = true;
+            object.resolve_anew();
+            object.refusal = Some(Refusal { problems: vec![Problem::new("", message)], retry: false });
+        });
+    }
+
+    fn found(&mut self, manifest: Manifest, now: Now) {
+        let key = manifest.key.clone();
+        let asks = self.orphans.remove(&key).unwrap_or_default();
+        let object = Object::new(manifest, self.membership.owns(&key), asks, now);
+        self.objects.insert(key, object);
     }
 
     /// Drops all that is known of an object. What is under way for it comes back to nobody.
     pub(super) fn forget(&mut self, key: &ObjectKey, effects: &mut Vec<Effect>) {
-        self.unreadable.remove(key);
         self.stop(key, effects);
-        if let Some(object) = self.objects.remove(key)
-            && let Some(at) = object.timer
-        {
+        let Some(object) = self.objects.remove(key) else { return };
+        if let Some(at) = object.timer {
             self.timers.remove(&(at, key.clone()));
+        }
+        let mut asks = object.asks.disowned();
+        if asks.any_in_flight() {
+            self.orphans.insert(key.clone(), asks);
         }
     }
 
     /// Stops asking for an object and showing it.
     pub(super) fn stop(&mut self, key: &ObjectKey, effects: &mut Vec<Effect>) {
-        self.unqueue(key);
         let Some(object) = self.objects.get_mut(key) else { return };
         let triggers = std::mem::take(&mut object.triggers);
         object.workload = None;
+        object.decided = None;
         if object.view.take().is_some() {
             effects.push(Effect::Publish { key: key.clone(), view: None });
         }
-        self.retire(&triggers);
+        self.retire(key, &triggers.into_iter().enumerate().collect::<Vec<_>>());
     }
 
     pub(super) fn resolved(
@@ -78,20 +102,25 @@ impl Machine {
         now: Now,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(object) = self.objects.get_mut(key).filter(|object| object.attempt == attempt) else { return };
+        let Some(object) = self.answered(key, |asks| &mut asks.resolve) else {
+            return self.settle(key, now, effects);
+        };
+        if object.attempt != attempt {
+            return;
+        }
         match result {
             Ok(resolution) if object.manifest.deleting => {
-                object.resolve.succeeded(Duration::MAX);
-                object.workload = Some(Arc::new(resolution.workload));
+                object.asks.resolve.succeeded(Duration::MAX);
+                object.target = Some(resolution.workload.target);
             }
             Ok(resolution) => {
-                object.resolve.succeeded(now.steady + REFRESH);
+                object.asks.resolve.succeeded(now.steady + REFRESH);
                 self.exchange(key, *resolution, now);
             }
             Err(refusal) => {
-                object.resolve.failed(now.steady, refusal.retry);
+                object.asks.resolve.failed(now.steady, refusal.retry);
                 if !refusal.retry {
-                    object.resolve.succeeded(Duration::MAX);
+                    object.asks.resolve.succeeded(Duration::MAX);
                 }
                 object.refusal = Some(refusal);
             }
@@ -99,29 +128,22 @@ impl Machine {
         self.settle(key, now, effects);
     }
 
-    pub(super) fn released(
-        &mut self,
-        key: &ObjectKey,
-        result: Result<(), ApiFailure>,
-        now: Now,
-        effects: &mut Vec<Effect>,
-    ) {
-        self.with(key, now, effects, |object| match result {
-            Ok(()) => {
-                object.release.succeeded(Duration::MAX);
-                object.manifest.adopted = false;
+    /// The object to which an answer belongs, if it is to be heard.
+    pub(super) fn answered(&mut self, key: &ObjectKey, kind: impl Fn(&mut Asks) -> &mut Ask) -> Option<&mut Object> {
+        if let Some(asks) = self.orphans.get_mut(key) {
+            kind(asks).heard();
+            if !asks.any_in_flight() {
+                self.orphans.remove(key);
             }
-            Err(failure) => object.release.failed(now.steady, failure.retry),
-        });
+        }
+        let object = self.objects.get_mut(key)?;
+        if kind(&mut object.asks).heard() { Some(object) } else { None }
     }
 
     pub(super) fn scalers_changed(&mut self, now: Now, effects: &mut Vec<Effect>) {
         let keys: Vec<ObjectKey> = self.objects.keys().cloned().collect();
         for key in keys {
-            self.with(&key, now, effects, |object| {
-                object.attempt += 1;
-                object.resolve = Ask::default();
-            });
+            self.with(&key, now, effects, Object::resolve_anew);
         }
     }
 
@@ -130,15 +152,31 @@ impl Machine {
         let keys: Vec<ObjectKey> = self.objects.keys().cloned().collect();
         for key in keys {
             let owned = self.membership.owns(&key);
-            let Some(object) = self.objects.get(&key).filter(|object| object.owned != owned) else { continue };
+            let Some(before) = self.objects.get(&key).filter(|object| object.owned != owned).cloned() else { continue };
             // What is gained is like what is found after a start; what is lost is dropped with all that is under way.
-            let manifest = object.manifest.clone();
-            let attempt = object.attempt + 1;
             self.forget(&key, effects);
-            let mut object = Object::new(manifest, owned, now);
-            (object.fresh, object.attempt) = (false, attempt);
-            self.objects.insert(key.clone(), object);
+            let asks = self.orphans.remove(&key).unwrap_or_default();
+            self.objects.insert(key.clone(), before.handed(owned, asks, now));
             self.settle(&key, now, effects);
         }
+    }
+}
+
+impl Object {
+    /// The object as it begins in other hands: with what the status should say by now, and what the cluster says of it.
+    fn handed(self, owned: bool, asks: Asks, now: Now) -> Self {
+        let mut manifest = self.manifest;
+        manifest.remembered = Remembered {
+            last_active: self.last_active.or(manifest.remembered.last_active),
+            original_replicas: self.original.or(manifest.remembered.original_replicas),
+            hpa_name: self.hpa.name.or(manifest.remembered.hpa_name),
+        };
+        let mut object = Self::new(manifest, owned, asks, now);
+        (object.fresh, object.attempt) = (false, self.attempt);
+        object.hpa.seen = self.hpa.seen;
+        if self.unreadable {
+            (object.unreadable, object.refusal) = (true, self.refusal);
+        }
+        object
     }
 }

@@ -4,45 +4,41 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ask::Ask;
+use super::ask::Asks;
+use super::trigger::Trigger;
 use crate::Now;
-use crate::activate::IdleProof;
 use crate::decide::{Cooldown, Decision, Entry, Say};
-use crate::event::{ApiFailure, HpaView, Manifest, PollId, Refusal, Resolution};
-use crate::failure::Failure;
-use crate::metric::{MetricView, Taken, View, quantity};
-use crate::reading::{Reading, stands_for};
-use crate::scaler::{Metric, TargetType};
-use crate::status::Report;
-use crate::workload::{Workload, WorkloadTrigger};
+use crate::event::{ApiFailure, HpaView, Manifest, Refusal, Resolution};
+use crate::failure::{Blame, FailureKind};
+use crate::metric::View;
+use crate::reading::Outcome;
+use crate::status::{Condition, Report};
+use crate::workload::{Target, Workload};
 
 /// Decisions kept for `bellows why`: at some 200 bytes each, 1.6 KiB for an object.
 const DECISIONS_MAX: usize = 8;
 /// Target and environment are read again this often even if nothing seems wrong, because they are not watched.
 pub(super) const REFRESH: Duration = Duration::from_secs(600);
-
-/// A trigger and what is known of it.
-#[derive(Debug, Clone)]
-pub(super) struct Trigger {
-    pub(super) spec: WorkloadTrigger,
-    /// The last good readings, in the order of the metrics, and when.
-    pub(super) last: Option<(Vec<Reading>, Duration, jiff::Timestamp)>,
-    /// Why the last poll gave none, and since when polls give none.
-    pub(super) failure: Option<(Failure, jiff::Timestamp)>,
-    pub(super) idle: IdleProof,
-    pub(super) in_flight: Option<PollId>,
-    /// When it is asked next; absent while it is asked, waits for its endpoint, or can never be answered.
-    pub(super) due: Option<Duration>,
-}
+/// While the HPA counts other replicas than we do, they are read again this often: four of its own periods, in which it
+/// usually comes round by itself.
+const DISAGREEMENT: Duration = Duration::from_secs(60);
+/// After a failure that new credentials could mend, they are read again at most this often: a Denied one at once, at the
+/// pace of polls but not faster than this,
+const DENIED_REREAD: Duration = Duration::from_secs(5);
+/// and any other once a minute.
+const FAILED_REREAD: Duration = Duration::from_secs(60);
 
 /// The HPA of an object.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Hpa {
-    pub(super) ask: Ask,
+    /// The name it had when it was last applied, by this process or an earlier one.
+    pub(super) name: Option<String>,
     /// What it is being made to follow.
     pub(super) applying: Option<Arc<Workload>>,
     /// For which workload it was applied, and what the cluster had then.
     pub(super) applied: Option<(Arc<Workload>, u64)>,
+    /// It went while it was being applied, before or after: nobody knows.
+    pub(super) doubted: bool,
     pub(super) failure: Option<ApiFailure>,
     pub(super) seen: Option<HpaView>,
 }
@@ -52,26 +48,36 @@ pub(super) struct Hpa {
 pub(super) struct Object {
     pub(super) manifest: Manifest,
     pub(super) owned: bool,
+    /// Why the cluster's version of it is not a ScaledObject; `manifest` is an older one then, or an empty one.
+    pub(super) unreadable: bool,
     /// Age of the object when this process first saw it, and when that was.
     seen: (Duration, Duration),
     /// No process served it before.
     pub(super) fresh: bool,
-    pub(super) adopt: Ask,
-    pub(super) resolve: Ask,
+    pub(super) asks: Asks,
+    /// Number of the last resolution asked for.
     pub(super) attempt: u64,
     /// When it was first resolved, and when last.
     pub(super) resolved: Option<Duration>,
     pub(super) resolved_last: Duration,
     pub(super) refusal: Option<Refusal>,
     pub(super) workload: Option<Arc<Workload>>,
+    /// What was last resolved to be scaled; kept when the object stops being served.
+    pub(super) target: Option<Target>,
     pub(super) triggers: Vec<Trigger>,
+    /// Replicas of the target, and when they were last read or set by us.
     pub(super) replicas: Option<u32>,
+    pub(super) replicas_at: Duration,
     pub(super) original: Option<u32>,
     pub(super) hpa: Hpa,
-    pub(super) scale: Ask,
-    pub(super) release: Ask,
-    pub(super) report: Ask,
+    /// What is being scaled, and why.
+    pub(super) scaling: Option<(Target, Decision)>,
+    /// People were told that the object is being deleted; its finalizer was taken off.
+    pub(super) parting: bool,
+    pub(super) released: bool,
     pub(super) reported: Option<Report>,
+    /// Condition Ready as people last heard of it.
+    pub(super) told: Option<Condition>,
     pub(super) last_active: Option<jiff::Timestamp>,
     pub(super) active: bool,
     pub(super) decided: Option<Decision>,
@@ -81,7 +87,7 @@ pub(super) struct Object {
 }
 
 impl Object {
-    pub(super) fn new(manifest: Manifest, owned: bool, now: Now) -> Self {
+    pub(super) fn new(manifest: Manifest, owned: bool, asks: Asks, now: Now) -> Self {
         let age = now.wall.duration_since(manifest.created);
         let remembered = manifest.remembered.clone();
         Self {
@@ -89,22 +95,25 @@ impl Object {
             fresh: remembered.hpa_name.is_none(),
             last_active: remembered.last_active,
             original: remembered.original_replicas,
+            hpa: Hpa { name: remembered.hpa_name, ..Hpa::default() },
             manifest,
             owned,
-            adopt: Ask::default(),
-            resolve: Ask::default(),
+            unreadable: false,
+            asks,
             attempt: 0,
             resolved: None,
             resolved_last: now.steady,
             refusal: None,
             workload: None,
+            target: None,
             triggers: Vec::new(),
             replicas: None,
-            hpa: Hpa::default(),
-            scale: Ask::default(),
-            release: Ask::default(),
-            report: Ask::default(),
+            replicas_at: now.steady,
+            scaling: None,
+            parting: false,
+            released: false,
             reported: None,
+            told: None,
             active: false,
             decided: None,
             decisions: VecDeque::new(),
@@ -113,43 +122,56 @@ impl Object {
         }
     }
 
-    /// Takes a resolution in. Triggers that are the same keep what is known of them; one whose connection changed keeps
-    /// its readings, for the HPA, but must be proven idle anew.
-    pub(super) fn resolved(&mut self, resolution: Resolution, now: Now) -> (Vec<Trigger>, Vec<usize>) {
+    /// Takes a resolution in, and says which triggers it removed and which are new. Those that are the same keep what is
+    /// known of them.
+    pub(super) fn resolved(&mut self, resolution: Resolution, now: Now) -> (Vec<(usize, Trigger)>, Vec<usize>) {
         let workload = Arc::new(resolution.workload);
         let mut old: Vec<Option<Trigger>> = std::mem::take(&mut self.triggers).into_iter().map(Some).collect();
         let (mut fresh, mut removed) = (Vec::new(), Vec::new());
         for (index, spec) in workload.triggers.iter().enumerate() {
-            let before = old.get_mut(index).and_then(|slot| slot.take_if(|trigger| same_metrics(&trigger.spec, spec)));
-            let trigger = match before {
+            let trigger = match old.get_mut(index).and_then(Option::take) {
                 Some(trigger) if trigger.spec == *spec => trigger,
                 before => {
                     fresh.push(index);
-                    let last = before.as_ref().and_then(|trigger| trigger.last.clone());
-                    removed.extend(before);
-                    Trigger {
-                        spec: spec.clone(),
-                        last,
-                        failure: None,
-                        idle: IdleProof::default(),
-                        in_flight: None,
-                        due: None,
-                    }
+                    let same = before.as_ref().filter(|before| before.measures_the_same(spec));
+                    let trigger = Trigger::new(spec.clone(), same);
+                    removed.extend(before.map(|before| (index, before)));
+                    trigger
                 }
             };
             self.triggers.push(trigger);
         }
-        self.replicas = Some(resolution.replicas);
+        removed.extend(old.into_iter().enumerate().filter_map(|(index, before)| before.map(|before| (index, before))));
+        self.count(resolution.replicas, now);
         self.original = self.original.or(Some(resolution.replicas));
         self.resolved = self.resolved.or(Some(now.steady));
         self.resolved_last = now.steady;
         self.refusal = None;
+        self.target = Some(workload.target.clone());
         if self.workload.as_deref() != Some(&*workload) {
             self.workload = Some(workload);
-            self.hpa.ask.hurry();
+            self.asks.hpa.hurry();
         }
-        removed.extend(old.into_iter().flatten());
         (removed, fresh)
+    }
+
+    /// The replicas of the target were read or set.
+    pub(super) fn count(&mut self, replicas: u32, now: Now) {
+        (self.replicas, self.replicas_at) = (Some(replicas), now.steady);
+    }
+
+    /// Asks anew what the manifest means: an answer that is under way is about an older one.
+    pub(super) fn resolve_anew(&mut self) {
+        self.asks.resolve.disown();
+    }
+
+    /// When target and environment are to be read again, unless that is under way.
+    pub(super) fn resolve_at(&self) -> Option<Duration> {
+        let at = self.asks.resolve.at().filter(|_| !self.unreadable)?;
+        let counted = self.hpa.seen.as_ref().and_then(|hpa| hpa.replicas);
+        let disagree =
+            self.workload.is_some() && self.refusal.is_none() && counted.is_some() && counted != self.replicas;
+        Some(if disagree { at.min(self.replicas_at + DISAGREEMENT) } else { at })
     }
 
     /// What each trigger says at `now`.
@@ -176,6 +198,21 @@ impl Object {
         }
         let whole = workload.cooldown;
         if proven >= whole { Cooldown::Passed(proven) } else { Cooldown::Left(whole.saturating_sub(proven), whole) }
+    }
+
+    /// Takes the outcome of one poll of one trigger in, and has Secrets and environment read again if that may mend it.
+    pub(super) fn take(&mut self, index: usize, outcome: Outcome, now: Now) {
+        let pace = self.pace(now);
+        let Some(trigger) = self.triggers.get_mut(index) else { return };
+        trigger.take(outcome, pace, now);
+        let after = trigger.failure.as_ref().and_then(|(failure, _)| match failure.kind {
+            FailureKind::Denied => Some(DENIED_REREAD),
+            FailureKind::Transient if failure.blame != Blame::Scaler => Some(FAILED_REREAD),
+            _ => None,
+        });
+        if let Some(after) = after {
+            self.asks.resolve.by((self.resolved_last + after).max(now.steady));
+        }
     }
 
     /// How long to wait for the next poll at most.
@@ -215,80 +252,4 @@ impl Object {
             decisions: self.decisions.clone(),
         }
     }
-}
-
-fn same_metrics(old: &WorkloadTrigger, new: &WorkloadTrigger) -> bool {
-    old.kind == new.kind && old.metrics == new.metrics
-}
-
-impl Trigger {
-    /// Whether Kubernetes measures it, so that nobody is asked.
-    pub(super) fn is_native(&self) -> bool {
-        !self.spec.metrics.iter().any(|metric| matches!(metric.metric, Metric::External { .. }))
-    }
-
-    /// What the last readings say, if they stand and are active.
-    fn active_evidence(&self, readings: &[Reading]) -> Option<(Option<u32>, Arc<str>)> {
-        let metrics = self.spec.metrics.iter().filter_map(|metric| match &metric.metric {
-            Metric::External { name, target, target_type } => Some((&metric.name, name, *target, *target_type)),
-            Metric::Resource { .. } => None,
-        });
-        let active = metrics.filter_map(|(full, name, target, target_type)| {
-            let reading = readings.iter().find(|reading| reading.metric == *name && reading.active)?;
-            let wanted = (target_type == TargetType::AverageValue).then(|| replicas_for(reading.value, target));
-            let evidence =
-                format!("{full} is {}, target {} ({})", quantity(reading.value), quantity(target), target_type.label());
-            Some((wanted, Arc::from(evidence)))
-        });
-        active.max_by_key(|(wanted, _)| *wanted)
-    }
-
-    fn say(&self, interval: Duration, now: Now) -> Say {
-        if self.is_native() {
-            return Say::Native;
-        }
-        let standing = self.last.as_ref().filter(|(_, at, _)| now.steady.saturating_sub(*at) <= stands_for(interval));
-        let active = standing.and_then(|(readings, _, _)| self.active_evidence(readings));
-        match (active, &self.failure, standing) {
-            (Some((wanted, evidence)), _, _) => Say::Active { wanted, evidence },
-            (None, Some((failure, _)), _) => Say::Unread(format!("{} cannot be read: {failure}", self.name()).into()),
-            (None, None, Some(_)) => Say::Inactive,
-            (None, None, None) => Say::Unread(format!("{} was not read yet", self.name()).into()),
-        }
-    }
-
-    /// The name of its first metric, for messages.
-    pub(super) fn name(&self) -> &str {
-        self.spec.metrics.first().map_or(&*self.spec.kind, |metric| &*metric.name)
-    }
-
-    fn views(&self, interval: Duration) -> impl Iterator<Item = MetricView> {
-        self.spec.metrics.iter().filter_map(move |metric| {
-            let Metric::External { name, target, target_type } = &metric.metric else { return None };
-            let reading = self.last.as_ref().and_then(|(readings, at, date)| {
-                readings.iter().find(|reading| reading.metric == *name).map(|reading| (reading, *at, *date))
-            });
-            Some(MetricView {
-                name: metric.name.clone(),
-                kind: self.spec.kind.clone(),
-                target: *target,
-                target_type: *target_type,
-                last: reading.map(|(reading, at, date)| Taken { value: reading.value, at, date }),
-                active: reading.is_some_and(|(reading, ..)| reading.active),
-                stands_for: stands_for(interval),
-                failure: self.failure.as_ref().map(|(failure, _)| failure.clone()),
-            })
-        })
-    }
-}
-
-/// Replicas that share `value` so that each has at most `target`. Beyond `u32` it is `u32::MAX`, and bounds clip it.
-fn replicas_for(value: f64, target: f64) -> u32 {
-    let count = (value / target).ceil();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "`as` saturates, and NaN is 0, which is what is wanted"
-    )]
-    if target > 0.0 { count as u32 } else { u32::MAX }
 }

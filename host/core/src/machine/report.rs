@@ -11,39 +11,48 @@ use crate::effect::Effect;
 use crate::problem::sentence;
 use crate::scaler::Metric;
 use crate::status::{Condition, Notice, Report, Tone, Truth};
+use crate::workload::ObjectKey;
 
 /// Least time between two writes of one object's status: one write a second at most, whatever flaps.
 pub(super) const SPACING: Duration = Duration::from_secs(1);
 
-/// The status of an object that cannot be read as a ScaledObject.
-pub(super) fn refused(message: &str) -> Report {
-    let conditions = vec![
-        condition("Ready", Truth::False, "ScaledObjectCheckFailed", message),
-        condition("Active", Truth::Unknown, "UnknownState", "the ScaledObject cannot be read"),
-    ];
-    Report { conditions, ..Report::default() }
+fn condition(kind: &'static str, status: Truth, reason: &str, message: &str) -> Condition {
+    Condition { kind, status, reason: or(reason, "Unknown").into(), message: or(message, NO_WORDS).into() }
 }
 
-fn condition(kind: &'static str, status: Truth, reason: &str, message: &str) -> Condition {
-    Condition { kind, status, reason: reason.into(), message: message.into() }
+/// An Event for people.
+pub(super) fn tell(key: &ObjectKey, tone: Tone, reason: &'static str, message: &str) -> Effect {
+    Effect::Tell { key: key.clone(), notice: Notice { tone, reason, message: or(message, NO_WORDS).to_owned() } }
+}
+
+/// What stands where another party gave no words of its own: nothing is shown without a reason.
+const NO_WORDS: &str = "no reason was given";
+
+fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
+    if text.trim().is_empty() { otherwise } else { text }
 }
 
 impl Object {
+    /// Whether there is anything to say in the status.
+    pub(super) fn is_to_be_reported(&self) -> bool {
+        self.resolved.is_some() || self.refusal.is_some()
+    }
+
     /// Writes the status if it should change, and tells people what changed with it.
     pub(super) fn tell(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if self.resolved.is_none() && self.refusal.is_none() {
+        if !self.is_to_be_reported() || !self.asks.report.may(now.steady) || self.report_at(now) > now.steady {
             return;
         }
         let report = self.report_now(now);
-        if self.reported.as_ref() == Some(&report) || !self.report.may(now.steady) || self.report_at(now) > now.steady {
+        if self.reported.as_ref() == Some(&report) {
             return;
         }
-        let before = self.reported.as_ref().and_then(|report| report.conditions.first());
-        let silent = before.is_none() && !self.fresh;
-        if let Some(notice) = report.conditions.first().and_then(|ready| notice(before, ready, silent)) {
-            effects.push(Effect::Tell { key: self.manifest.key.clone(), notice });
+        let ready = report.conditions.first();
+        if let Some(ready) = ready.filter(|ready| self.told.as_ref() != Some(ready)) {
+            effects.extend(notice(&self.manifest.key, self.told.as_ref(), ready, self.fresh));
+            self.told = Some(ready.clone());
         }
-        self.report.sent();
+        self.asks.report.sent();
         self.reported = Some(report.clone());
         effects.push(Effect::Report { key: self.manifest.key.clone(), report: Box::new(report) });
     }
@@ -54,6 +63,7 @@ impl Object {
             conditions: vec![self.ready(), self.activity(now)],
             original_replicas: self.original,
             last_active: self.last_active,
+            hpa_name: self.hpa.name.clone(),
             ..Report::default()
         };
         report.conditions.push(condition(
@@ -62,11 +72,14 @@ impl Object {
             "NoFallbackFound",
             "No fallbacks are active on this scaled object",
         ));
-        report.conditions.push(condition("Paused", Truth::False, "ScaledObjectUnpaused", "pause annotation not set"));
+        report.conditions.push(if self.manifest.draft.pauses() {
+            condition("Paused", Truth::True, "ScaledObjectPaused", "a pause is asked for: nothing is read or scaled")
+        } else {
+            condition("Paused", Truth::False, "ScaledObjectUnpaused", "pause annotation not set")
+        });
         report.conditions.extend(self.hpa_active());
         let Some(workload) = &self.workload else { return report };
         report.target = Some(workload.target.clone());
-        report.hpa_name = self.hpa.applied.as_ref().map(|(applied, _)| applied.hpa.name.clone());
         let types: BTreeSet<&str> = workload.triggers.iter().map(|trigger| &*trigger.kind).collect();
         report.trigger_types = types.into_iter().collect::<Vec<_>>().join(",");
         for (trigger, say) in self.triggers.iter().zip(self.says(now)) {
@@ -174,18 +187,14 @@ impl Object {
     }
 }
 
-/// The Event that goes with a change of Ready, if people should hear of it.
-fn notice(before: Option<&Condition>, ready: &Condition, silent: bool) -> Option<Notice> {
-    if before == Some(ready) {
-        return None;
-    }
-    let message = ready.message.to_string();
+/// The Event that goes with a change of Ready, if people should hear of it. `before`: what they heard last from this
+/// process; `fresh`: no process served the object before.
+fn notice(key: &ObjectKey, before: Option<&Condition>, ready: &Condition, fresh: bool) -> Option<Effect> {
+    let known = before.map_or(!fresh, |before| before.status == Truth::True);
     match (ready.status, &*ready.reason) {
-        (Truth::True, _) if before.is_some_and(|before| before.status == Truth::True) || silent => None,
-        (Truth::True, _) => Some(Notice { tone: Tone::Normal, reason: "ScaledObjectReady", message }),
-        (_, "ScaledObjectCheckFailed") => {
-            Some(Notice { tone: Tone::Warning, reason: "ScaledObjectCheckFailed", message })
-        }
-        (..) => Some(Notice { tone: Tone::Warning, reason: "KEDAScalerFailed", message }),
+        (Truth::True, _) if known => None,
+        (Truth::True, _) => Some(tell(key, Tone::Normal, "ScaledObjectReady", &ready.message)),
+        (_, "ScaledObjectCheckFailed") => Some(tell(key, Tone::Warning, "ScaledObjectCheckFailed", &ready.message)),
+        (..) => Some(tell(key, Tone::Warning, "KEDAScalerFailed", &ready.message)),
     }
 }

@@ -5,51 +5,32 @@ use std::time::Duration;
 
 use super::Machine;
 use super::object::Object;
-use super::report::SPACING;
+use super::report::{self, SPACING};
 use crate::Now;
 use crate::decide::{Cooldown, Say, decide};
 use crate::effect::Effect;
-use crate::status::{Notice, Tone};
-use crate::workload::ObjectKey;
+use crate::status::Tone;
+use crate::workload::{ObjectKey, Workload, WorkloadMetric};
 
 impl Machine {
     /// Brings one object to where it should be.
     pub(super) fn settle(&mut self, key: &ObjectKey, now: Now, effects: &mut Vec<Effect>) {
-        let Some(object) = self.objects.get(key) else { return };
+        let Some(object) = self.objects.get_mut(key) else { return };
         if object.owned && object.manifest.deleting {
-            self.finish(key, now, effects);
-        } else if object.owned
-            && let Some(object) = self.objects.get_mut(key)
-        {
+            self.stop(key, effects);
+            if let Some(object) = self.objects.get_mut(key) {
+                object.part(now, effects);
+            }
+        } else if object.owned {
             object.adopt(now, effects);
             object.resolve(now, effects);
             object.apply_hpa(now, effects);
             object.act(now, effects);
             object.tell(now, effects);
             object.publish(effects);
+            self.hasten(key, now);
         }
         self.set_timer(key, now);
-    }
-
-    /// The object is being deleted: whatever was asked for it ends, and the finalizer goes when its work is done.
-    fn finish(&mut self, key: &ObjectKey, now: Now, effects: &mut Vec<Effect>) {
-        let Some(object) = self.objects.get_mut(key) else { return };
-        if !object.manifest.adopted || !object.release.may(now.steady) {
-            return;
-        }
-        let original = object.original.filter(|_| object.manifest.draft.restore_original);
-        if original.is_some() && object.workload.is_none() && object.refusal.is_none() {
-            // The host was away when the object was last served: only the cluster knows what the target is.
-            return object.resolve(now, effects);
-        }
-        let restore =
-            original.and_then(|replicas| object.workload.as_ref().map(|workload| (workload.target.clone(), replicas)));
-        object.release.sent();
-        effects.push(Effect::Release { key: key.clone(), restore });
-        let notice =
-            Notice { tone: Tone::Warning, reason: "ScaledObjectDeleted", message: "ScaledObject was deleted".into() };
-        effects.push(Effect::Tell { key: key.clone(), notice });
-        self.stop(key, effects);
     }
 
     fn set_timer(&mut self, key: &ObjectKey, now: Now) {
@@ -66,49 +47,88 @@ impl Machine {
 }
 
 impl Object {
+    /// The object is being deleted: the finalizer goes when its work is done.
+    fn part(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        // A scaling that is under way could undo what is restored; its answer brings us here again.
+        if !self.is_to_be_released() || !self.asks.release.may(now.steady) || self.asks.scale.in_flight() {
+            return;
+        }
+        if self.must_find_target() {
+            return self.resolve(now, effects);
+        }
+        let original = self.original.filter(|_| self.manifest.draft.restore_original);
+        let restore = self.target.clone().zip(original);
+        self.asks.release.sent();
+        effects.push(Effect::Release { key: self.manifest.key.clone(), restore });
+        if !std::mem::replace(&mut self.parting, true) {
+            effects.push(report::tell(
+                &self.manifest.key,
+                Tone::Warning,
+                "ScaledObjectDeleted",
+                "ScaledObject was deleted",
+            ));
+        }
+    }
+
+    fn is_to_be_released(&self) -> bool {
+        self.manifest.adopted && !self.released
+    }
+
+    /// The host was away when the object was last served, and only the cluster knows what to restore.
+    fn must_find_target(&self) -> bool {
+        self.manifest.draft.restore_original
+            && self.original.is_some()
+            && self.target.is_none()
+            && self.refusal.is_none()
+    }
+
     fn adopt(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if !self.manifest.adopted && self.adopt.may(now.steady) {
-            self.adopt.sent();
+        if !self.manifest.adopted && self.asks.adopt.may(now.steady) {
+            self.asks.adopt.sent();
             effects.push(Effect::Adopt { key: self.manifest.key.clone() });
         }
     }
 
     fn resolve(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if self.resolve.may(now.steady) {
-            self.resolve.sent();
+        if self.resolve_at().is_some_and(|at| at <= now.steady) {
+            self.asks.resolve.sent();
             self.attempt += 1;
             let (key, draft) = (self.manifest.key.clone(), self.manifest.draft.clone());
             effects.push(Effect::Resolve { key, attempt: self.attempt, draft });
         }
     }
 
+    /// Whether the HPA was not applied yet, or for a workload that needs another one.
+    pub(super) fn hpa_is_outdated(&self) -> bool {
+        let Some(workload) = &self.workload else { return false };
+        self.hpa.applied.as_ref().is_none_or(|(applied, _)| !same_for_hpa(applied, workload))
+    }
+
     /// Whether the HPA is not known to be as the workload says.
     fn hpa_differs(&self) -> bool {
-        let Some(workload) = &self.workload else { return false };
-        let Some((applied, fingerprint)) = &self.hpa.applied else { return true };
-        let drifted = self
-            .hpa
-            .seen
-            .as_ref()
-            .is_some_and(|seen| *seen.name == *workload.hpa.name && seen.fingerprint != *fingerprint);
-        applied.hpa != workload.hpa || !same_for_hpa(applied, workload) || drifted
+        let drifted = || {
+            let (Some((applied, fingerprint)), Some(seen)) = (&self.hpa.applied, &self.hpa.seen) else { return false };
+            *seen.name == *applied.hpa.name && seen.fingerprint != *fingerprint
+        };
+        self.workload.is_some() && (self.hpa_is_outdated() || drifted())
     }
 
     fn apply_hpa(&mut self, now: Now, effects: &mut Vec<Effect>) {
         let Some(workload) = self.workload.clone() else { return };
-        if !self.hpa_differs() || !self.hpa.ask.may(now.steady) {
+        if !self.hpa_differs() || !self.asks.hpa.may(now.steady) {
             return;
         }
-        self.hpa.ask.sent();
+        self.asks.hpa.sent();
         self.hpa.applying = Some(workload.clone());
-        let named = self.hpa.applied.as_ref().map(|(applied, _)| applied.hpa.name.as_str());
-        let before = named.or(self.manifest.remembered.hpa_name.as_deref());
-        let replaces = before.filter(|name| *name != workload.hpa.name).map(Arc::from);
+        let replaces = self.hpa.name.as_deref().filter(|name| *name != workload.hpa.name).map(Arc::from);
         effects.push(Effect::ApplyHpa { key: self.manifest.key.clone(), workload, replaces });
     }
 
     /// Decides about the replicas, remembers why, and acts.
     fn act(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.manifest.draft.pauses() {
+            self.remember("hold: a pause is asked for".to_owned(), now);
+        }
         let Some(workload) = self.workload.clone() else { return };
         let says = self.says(now);
         let active =
@@ -120,15 +140,14 @@ impl Object {
         let decision = decide(&workload, self.replicas, &says, self.cooldown(now));
         self.remember(decision.to_string(), now);
         if let Some((from, to)) = decision.change()
-            && self.scale.may(now.steady)
+            && self.asks.scale.may(now.steady)
         {
-            self.scale.sent();
+            self.asks.scale.sent();
             let (key, target) = (self.manifest.key.clone(), workload.target.clone());
+            self.scaling = Some((target.clone(), decision.clone()));
             effects.push(Effect::Scale { key, target, from, to });
-            self.decided = Some(decision);
-        } else if !self.scale.in_flight() {
-            self.decided = Some(decision);
         }
+        self.decided = Some(decision);
     }
 
     fn publish(&mut self, effects: &mut Vec<Effect>) {
@@ -147,30 +166,28 @@ impl Object {
         }
         let later = |at: Duration| at.max(now.steady + Duration::from_millis(1));
         if self.manifest.deleting {
-            return self.release.at().filter(|_| self.manifest.adopted).map(later);
+            let ready = self.is_to_be_released() && !self.asks.scale.in_flight();
+            let at = if self.must_find_target() { self.resolve_at() } else { self.asks.release.at() };
+            return at.filter(|_| ready).map(later);
         }
-        let asks = [
-            self.adopt.at().filter(|_| !self.manifest.adopted),
-            self.resolve.at(),
-            self.hpa.ask.at().filter(|_| self.hpa_differs()),
-            self.scale.at().filter(|_| self.decided.as_ref().is_some_and(|decision| decision.change().is_some())),
-            self.report
-                .at()
-                .filter(|_| self.reported.as_ref() != Some(&self.report_now(now)))
-                .map(|at| at.max(self.report_at(now))),
+        let changes = self.decided.as_ref().is_some_and(|decision| decision.change().is_some());
+        let unreported = self.is_to_be_reported() && self.reported.as_ref() != Some(&self.report_now(now));
+        let waits = [
+            self.asks.adopt.at().filter(|_| !self.manifest.adopted),
+            self.resolve_at(),
+            self.asks.hpa.at().filter(|_| self.hpa_differs()),
+            self.asks.scale.at().filter(|_| changes),
+            self.asks.report.at().filter(|_| unreported).map(|at| at.max(self.report_at(now))),
+            self.stale_at(now),
+            self.initial_cooldown_at(now),
         ];
-        let waits = [self.stale_at(now), self.initial_cooldown_at(now)];
-        asks.into_iter().chain(waits).flatten().map(later).min()
+        waits.into_iter().flatten().map(later).min()
     }
 
-    /// When the first reading that stands of a trigger that fails ceases to.
+    /// When the first of the readings that stand ceases to.
     fn stale_at(&self, now: Now) -> Option<Duration> {
-        let stands = crate::reading::stands_for(self.workload.as_ref()?.interval) + Duration::from_millis(1);
-        let failing = self.triggers.iter().filter(|trigger| trigger.failure.is_some());
-        failing
-            .filter_map(|trigger| trigger.last.as_ref().map(|(_, at, _)| *at + stands))
-            .filter(|at| *at > now.steady)
-            .min()
+        let interval = self.workload.as_ref()?.interval;
+        self.triggers.iter().filter_map(|trigger| trigger.stale_at(interval)).filter(|at| *at > now.steady).min()
     }
 
     fn initial_cooldown_at(&self, now: Now) -> Option<Duration> {
@@ -199,9 +216,9 @@ impl Object {
 }
 
 /// Whether two workloads need the same HPA.
-fn same_for_hpa(old: &crate::workload::Workload, new: &crate::workload::Workload) -> bool {
-    let metrics = |workload: &crate::workload::Workload| -> Vec<crate::workload::WorkloadMetric> {
+fn same_for_hpa(old: &Workload, new: &Workload) -> bool {
+    let metrics = |workload: &Workload| -> Vec<WorkloadMetric> {
         workload.triggers.iter().flat_map(|trigger| trigger.metrics.iter().cloned()).collect()
     };
-    old.target == new.target && old.bounds == new.bounds && metrics(old) == metrics(new)
+    old.hpa == new.hpa && old.target == new.target && old.bounds == new.bounds && metrics(old) == metrics(new)
 }

@@ -1,0 +1,59 @@
+//! Reading what the machine did in a bench.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::bench::{Bench, name};
+use crate::effect::{Effect, Poll};
+use crate::metric::View;
+use crate::status::{Condition, Notice, Report};
+
+impl Bench {
+    /// Names of all effects but those that only show.
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        self.log.iter().map(|(_, effect)| name(effect)).filter(|name| *name != "Publish").collect()
+    }
+
+    pub(super) fn count(&self, what: &str) -> usize {
+        self.names().iter().filter(|name| **name == what).count()
+    }
+
+    /// Every scaling asked for.
+    pub(super) fn scales(&self) -> Vec<(u32, u32)> {
+        let scale =
+            |effect: &Effect| if let Effect::Scale { from, to, .. } = effect { Some((*from, *to)) } else { None };
+        self.log.iter().filter_map(|(_, effect)| scale(effect)).collect()
+    }
+
+    pub(super) fn polls(&self) -> Vec<(Duration, Poll)> {
+        let poll = |(at, effect): &(Duration, Effect)| {
+            if let Effect::Poll(poll) = effect { Some((*at, poll.clone())) } else { None }
+        };
+        self.log.iter().filter_map(poll).collect()
+    }
+
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        let notice =
+            |effect: &Effect| if let Effect::Tell { notice, .. } = effect { Some(notice.clone()) } else { None };
+        self.log.iter().filter_map(|(_, effect)| notice(effect)).collect()
+    }
+
+    pub(super) fn told(&self) -> Vec<&'static str> {
+        self.notices().iter().map(|notice| notice.reason).collect()
+    }
+
+    pub(super) fn report(&self) -> Report {
+        let report =
+            |effect: &Effect| if let Effect::Report { report, .. } = effect { Some((**report).clone()) } else { None };
+        self.log.iter().rev().find_map(|(_, effect)| report(effect)).unwrap()
+    }
+
+    pub(super) fn condition(&self, kind: &str) -> Condition {
+        self.report().conditions.into_iter().find(|condition| condition.kind == kind).unwrap()
+    }
+
+    pub(super) fn view(&self) -> Option<Arc<View>> {
+        let view = |effect: &Effect| if let Effect::Publish { view, .. } = effect { Some(view.clone()) } else { None };
+        self.log.iter().rev().find_map(|(_, effect)| view(effect)).flatten()
+    }
+}
