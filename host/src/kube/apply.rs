@@ -5,10 +5,10 @@
 use bellows_core::event::ApiFailure;
 use bellows_core::workload::{ObjectKey, Workload};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry};
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, Preconditions};
 use kube::{Api, Client};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::FIELD_MANAGER;
 use super::call::{CallError, call, if_found};
@@ -39,7 +39,7 @@ pub(super) async fn apply(
         remove(&api, key, older, uid).await?;
     }
     let written = match present {
-        Some(present) if hpa::is_as_wanted(&present, &wanted) => Ok(present),
+        Some(present) if hpa::is_as_wanted(&present, &wanted) => return Ok(hpa::fingerprint(&present)),
         Some(present) => {
             take_over(&api, name, &present.metadata)
                 .await
@@ -51,8 +51,28 @@ pub(super) async fn apply(
         // Not forced: an HPA that another made since we looked differs somewhere, and that is a conflict.
         None => call(api.patch(name, &PatchParams::apply(FIELD_MANAGER), &Patch::Apply(&wanted))).await,
     };
-    let written = written.map_err(|error| error.failure(format_args!("apply {shown}")))?;
+    let failed = |error: CallError| error.failure(format_args!("apply {shown}"));
+    let mut written = written.map_err(failed)?;
+    if !hpa::is_same_behavior(&written, &wanted) {
+        written = replace_behavior(&api, name, &written, &wanted).await.map_err(failed)?;
+    }
     Ok(hpa::fingerprint(&written))
+}
+
+/// An apply leaves alone what others put where we say nothing. Everything else of a spec we do say, or it is one whole.
+async fn replace_behavior(
+    api: &Api<HorizontalPodAutoscaler>,
+    name: &str,
+    present: &HorizontalPodAutoscaler,
+    wanted: &HorizontalPodAutoscaler,
+) -> Result<HorizontalPodAutoscaler, CallError> {
+    let patch = serde_json::from_value(json!([
+        { "op": "test", "path": "/metadata/uid", "value": present.metadata.uid },
+        { "op": "add", "path": "/spec/behavior", "value": wanted.spec.behavior },
+    ]));
+    let patch = patch.map_err(|error| CallError::Unasked(Box::new(kube::Error::SerdeError(error))))?;
+    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    call(api.patch(name, &parameters, &Patch::Json::<()>(patch))).await
 }
 
 /// Refuses an HPA that is not the one of the ScaledObject `uid`. It may go away, if only by the collection of garbage.
@@ -85,31 +105,49 @@ async fn remove(api: &Api<HorizontalPodAutoscaler>, key: &ObjectKey, name: &str,
     if_found(call(api.delete(name, &parameters)).await).map(drop).map_err(failed)
 }
 
-/// An HPA that KEDA wrote holds our fields in KEDA's name; what we no longer apply would stay for ever. So KEDA's claims
-/// are dropped once, before the first apply.
+/// An HPA that KEDA wrote holds our fields in KEDA's name, and what we no longer apply of them would stay for ever. So
+/// KEDA's claims become ours, once, before the first apply.
 async fn take_over(api: &Api<HorizontalPodAutoscaler>, name: &str, metadata: &ObjectMeta) -> Result<(), CallError> {
-    let Some(kept) = without_keda(metadata.managed_fields.as_deref().unwrap_or_default()) else { return Ok(()) };
+    let Some(claims) = claimed(metadata.managed_fields.as_deref().unwrap_or_default()) else { return Ok(()) };
     let version = &metadata.resource_version;
-    let patch = json!({ "metadata": { "resourceVersion": version, "managedFields": kept } });
+    let patch = json!({ "metadata": { "resourceVersion": version, "managedFields": claims } });
     call(api.patch(name, &PatchParams::default(), &Patch::Merge(patch))).await.map(drop)
 }
 
-/// The claims of all but KEDA; `None` if KEDA has none.
-fn without_keda(entries: &[ManagedFieldsEntry]) -> Option<Vec<ManagedFieldsEntry>> {
+/// The claims with KEDA's as ours; `None` if KEDA has none.
+fn claimed(entries: &[ManagedFieldsEntry]) -> Option<Vec<ManagedFieldsEntry>> {
+    let is_ours = |entry: &ManagedFieldsEntry| {
+        entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.operation.as_deref() == Some("Apply")
+    };
     let is_keda = |entry: &ManagedFieldsEntry| {
         entry.operation.as_deref() == Some("Update")
             && entry.subresource.as_deref().unwrap_or_default().is_empty()
             && entry.manager.as_deref().is_some_and(|manager| manager.starts_with("keda"))
     };
-    let mut kept: Vec<_> = entries.iter().filter(|entry| !is_keda(entry)).cloned().collect();
-    if kept.len() == entries.len() {
+    let (taken, mut claims): (Vec<_>, Vec<_>) =
+        entries.iter().cloned().partition(|entry| is_keda(entry) || is_ours(entry));
+    if !taken.iter().any(is_keda) {
         return None;
     }
-    if kept.is_empty() {
-        // The API server reads one empty entry as "none"; no entry at all would leave them as they are.
-        kept.push(ManagedFieldsEntry::default());
+    let mut ours = ManagedFieldsEntry::default();
+    for entry in taken {
+        let mut fields = ours.fields_v1.take().map_or_else(|| json!({}), |fields| fields.0);
+        merge(&mut fields, entry.fields_v1.clone().map(|fields| fields.0).unwrap_or_default());
+        ours = ManagedFieldsEntry { fields_v1: Some(FieldsV1(fields)), ..entry };
     }
-    Some(kept)
+    ours.manager = Some(FIELD_MANAGER.to_owned());
+    ours.operation = Some("Apply".to_owned());
+    claims.push(ours);
+    Some(claims)
+}
+
+/// The fields of both. A document is at most some levels deep, as the spec of an HPA is.
+fn merge(fields: &mut Value, more: Value) {
+    if let (Value::Object(fields), Value::Object(more)) = (fields, more) {
+        for (name, below) in more {
+            merge(fields.entry(name).or_insert_with(|| json!({})), below);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -126,12 +164,18 @@ mod tests {
     }
 
     #[test]
-    fn only_the_claims_of_keda_are_dropped() {
+    fn the_claims_of_keda_become_ours_and_others_stay() {
+        let with = |mut entry: ManagedFieldsEntry, fields: Value| {
+            entry.fields_v1 = Some(FieldsV1(fields));
+            entry
+        };
         let status = entry("kube-controller-manager", "Update", Some("status"));
-        let keda = entry("keda", "Update", None);
-        assert_eq!(without_keda(&[keda.clone(), status.clone()]), Some(vec![status.clone()]));
-        assert_eq!(without_keda(&[keda]), Some(vec![ManagedFieldsEntry::default()]));
-        assert_eq!(without_keda(&[entry(FIELD_MANAGER, "Apply", None), status]), None);
+        let keda = with(entry("keda", "Update", None), json!({ "f:spec": { "f:behavior": {} } }));
+        let ours = with(entry(FIELD_MANAGER, "Apply", None), json!({ "f:spec": { "f:metrics": {} } }));
+        let both = json!({ "f:spec": { "f:behavior": {}, "f:metrics": {} } });
+        let expected = vec![status.clone(), with(entry(FIELD_MANAGER, "Apply", None), both)];
+        assert_eq!(claimed(&[ours.clone(), keda, status.clone()]), Some(expected));
+        assert_eq!(claimed(&[ours, status]), None);
     }
 
     #[test]

@@ -106,8 +106,7 @@ impl Container {
 
     /// The definition of `name` that holds before the entry at `before`: of several the last one counts.
     fn defined(&self, name: &str, before: usize) -> Option<(usize, Definition<'_>)> {
-        let found =
-            self.variables().iter().enumerate().take(before).filter(|(_, variable)| variable.name == name).next_back();
+        let found = self.variables().iter().enumerate().take(before).rfind(|(_, variable)| variable.name == name);
         found.map(|(index, variable)| (index, definition(variable)))
     }
 

@@ -20,7 +20,7 @@ use kube::api::ObjectMeta;
 
 mod compare;
 
-pub use compare::{fingerprint, is_as_wanted};
+pub use compare::{fingerprint, is_as_wanted, is_same_behavior};
 
 /// Label of an HPA, and selector of its external metrics: the name of the ScaledObject.
 pub const NAME_LABEL: &str = "scaledobject.keda.sh/name";

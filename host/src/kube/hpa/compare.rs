@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use k8s_openapi::api::autoscaling::v2::{
     HPAScalingPolicy, HPAScalingRules, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec,
 };
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::api::ObjectMeta;
 
 use crate::kube::FIELD_MANAGER;
@@ -28,7 +29,7 @@ pub fn is_as_wanted(present: &HorizontalPodAutoscaler, wanted: &HorizontalPodAut
     let (old, new) = (&present.metadata, &wanted.metadata);
     let owners = |metadata: &ObjectMeta| metadata.owner_references.clone().unwrap_or_default();
     is_ours(old)
-        && with_defaults(present.spec.clone()) == with_defaults(wanted.spec.clone())
+        && as_served(present.spec.clone()) == as_served(wanted.spec.clone())
         && owned("f:labels", old, old.labels.as_ref()) == all(new.labels.as_ref())
         && owned("f:annotations", old, old.annotations.as_ref()) == all(new.annotations.as_ref())
         && owners(new).iter().all(|owner| owners(old).contains(owner))
@@ -63,8 +64,21 @@ fn owned<'map>(
     all(map).into_iter().filter(|(name, _)| names.contains(name)).collect()
 }
 
-/// The spec with the defaults that an API server fills into a `behavior`, so that both sides have them.
-fn with_defaults(mut spec: HorizontalPodAutoscalerSpec) -> HorizontalPodAutoscalerSpec {
+/// Whether the two say the same of how fast replicas change. Others may have said something where we say nothing.
+pub fn is_same_behavior(present: &HorizontalPodAutoscaler, wanted: &HorizontalPodAutoscaler) -> bool {
+    as_served(present.spec.clone()).behavior == as_served(wanted.spec.clone()).behavior
+}
+
+/// The spec as an API server shows it: with defaults in a `behavior`, and quantities in one spelling.
+fn as_served(mut spec: HorizontalPodAutoscalerSpec) -> HorizontalPodAutoscalerSpec {
+    for metric in spec.metrics.iter_mut().flatten() {
+        let external = metric.external.as_mut().map(|source| &mut source.target);
+        let resource = metric.resource.as_mut().map(|source| &mut source.target);
+        let container = metric.container_resource.as_mut().map(|source| &mut source.target);
+        for target in [external, resource, container].into_iter().flatten() {
+            target.value.iter_mut().chain(&mut target.average_value).for_each(respell);
+        }
+    }
     if let Some(behavior) = &mut spec.behavior {
         let up = behavior.scale_up.get_or_insert_default();
         up.stabilization_window_seconds.get_or_insert(0);
@@ -75,12 +89,42 @@ fn with_defaults(mut spec: HorizontalPodAutoscalerSpec) -> HorizontalPodAutoscal
 }
 
 fn fill(rules: &mut HPAScalingRules, policies: &[(&str, i32)]) {
+    rules.tolerance.iter_mut().for_each(respell);
     rules.select_policy.get_or_insert_with(|| "Max".to_owned());
     rules.policies.get_or_insert_with(|| {
         let policy =
             |&(kind, value): &(&str, i32)| HPAScalingPolicy { type_: kind.to_owned(), value, period_seconds: 15 };
         policies.iter().map(policy).collect()
     });
+}
+
+/// Suffixes of quantities and what they stand for.
+const SUFFIXES: [(&str, f64); 15] = [
+    ("Ki", 1_024.0),
+    ("Mi", 1_048_576.0),
+    ("Gi", 1_073_741_824.0),
+    ("Ti", 1_099_511_627_776.0),
+    ("Pi", 1_125_899_906_842_624.0),
+    ("Ei", 1_152_921_504_606_846_976.0),
+    ("n", 1e-9),
+    ("u", 1e-6),
+    ("m", 1e-3),
+    ("k", 1e3),
+    ("M", 1e6),
+    ("G", 1e9),
+    ("T", 1e12),
+    ("P", 1e15),
+    ("E", 1e18),
+];
+
+/// `12000` and `12k` are one quantity, and the API server shows the latter. Ten digits tell all others apart.
+fn respell(quantity: &mut Quantity) {
+    let split = SUFFIXES.iter().find_map(|(suffix, unit)| Some((quantity.0.strip_suffix(suffix)?, unit)));
+    let (digits, unit) = split.unwrap_or((quantity.0.as_str(), &1.0));
+    // What is no number is left as it is, and the API server refuses it.
+    if let Ok(number) = digits.parse::<f64>() {
+        quantity.0 = format!("{:.9e}", number * unit);
+    }
 }
 
 #[cfg(test)]
@@ -155,5 +199,20 @@ mod tests {
         workload.bounds.max = 10;
         let changed = applied(build(&workload, "u1").unwrap());
         assert_ne!(fingerprint(&changed), fingerprint(&applied(wanted())));
+    }
+
+    #[test]
+    fn quantities_are_compared_and_not_their_spelling() {
+        let spelled = |text: &str| {
+            let mut quantity = Quantity(text.into());
+            respell(&mut quantity);
+            quantity.0
+        };
+        for (one, other) in [("12000", "12k"), ("0.05", "50m"), ("1Gi", "1073741824"), ("1e3", "1k"), ("1500m", "1.5")]
+        {
+            assert_eq!(spelled(one), spelled(other));
+        }
+        assert_ne!(spelled("1k"), spelled("1Ki"));
+        assert_eq!(spelled("many"), "many");
     }
 }
