@@ -4,6 +4,9 @@
 
 // Said again, although all of this is a test: it is how clippy knows that set-up may panic.
 #[cfg(test)]
+#[path = "external_metrics/client.rs"]
+mod client;
+#[cfg(test)]
 #[path = "external_metrics/stand.rs"]
 mod stand;
 
@@ -12,8 +15,9 @@ use std::time::Duration;
 
 use bellows_core::failure::{Blame, Failure, FailureKind};
 use bellows_core::workload::ObjectKey;
+use client::Authority;
 use serde_json::json;
-use stand::{Authority, METRIC, Stand, view};
+use stand::{METRIC, Stand, view};
 
 /// What is told of a certificate that nobody known signed, before the reason.
 const UNTRUSTED: &str = "the client certificate is not signed by the cluster's request-header authority, or not valid";
