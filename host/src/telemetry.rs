@@ -98,17 +98,6 @@ pub enum Review {
     Failed,
 }
 
-/// How a component was loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Load {
-    /// From its compiled form.
-    Cached,
-    /// By compiling it.
-    Compiled,
-    /// Not at all.
-    Failed,
-}
-
 /// Everything that is counted. Handed to those who record.
 #[derive(Debug)]
 pub struct Telemetry {
@@ -119,10 +108,8 @@ pub struct Telemetry {
     polls_in_flight: Gauge,
     step_seconds: Histogram,
     queue_depth: Family<[(&'static str, &'static str); 1], Gauge>,
-    dropped: Family<[(&'static str, &'static str); 1], Counter>,
     reviews: Family<[(&'static str, &'static str); 1], Counter>,
     metric_answers: Family<[(&'static str, u16); 1], Counter>,
-    loads: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
 /// A poll in flight, for as long as it is held.
@@ -151,10 +138,8 @@ impl Telemetry {
             // 1 µs (nothing to do) times four up to 262 ms (something is wrong).
             step_seconds: Histogram::new(exponential_buckets(0.000_001, 4.0, 10)),
             queue_depth: Family::default(),
-            dropped: Family::default(),
             reviews: Family::default(),
             metric_answers: Family::default(),
-            loads: Family::default(),
         };
         telemetry.registered()
     }
@@ -165,10 +150,8 @@ impl Telemetry {
         add(&mut self.registry, table::POLLS_IN_FLIGHT, &self.polls_in_flight);
         add(&mut self.registry, table::STEP_SECONDS, &self.step_seconds);
         add(&mut self.registry, table::QUEUE_DEPTH, &self.queue_depth);
-        add(&mut self.registry, table::DROPPED, &self.dropped);
         add(&mut self.registry, table::REVIEWS, &self.reviews);
         add(&mut self.registry, table::METRIC_ANSWERS, &self.metric_answers);
-        add(&mut self.registry, table::LOADS, &self.loads);
         self
     }
 
@@ -208,11 +191,6 @@ impl Telemetry {
         self.queue_depth.get_or_create(&[("queue", queue)]).set(i64::try_from(depth).unwrap_or(i64::MAX));
     }
 
-    /// Something was dropped, because a queue was full.
-    pub fn dropped(&self, queue: &'static str) {
-        self.dropped.get_or_create(&[("queue", queue)]).inc();
-    }
-
     /// An access review ended.
     pub fn reviewed(&self, review: Review) {
         let result = match review {
@@ -227,16 +205,6 @@ impl Telemetry {
     /// A request for a metric was answered with this HTTP code.
     pub fn metric_answered(&self, code: u16) {
         self.metric_answers.get_or_create(&[("code", code)]).inc();
-    }
-
-    /// A component was loaded, or not.
-    pub fn loaded(&self, load: Load) {
-        let from = match load {
-            Load::Cached => "cache",
-            Load::Compiled => "compiler",
-            Load::Failed => "nowhere",
-        };
-        self.loads.get_or_create(&[("from", from)]).inc();
     }
 
     /// All of it, as OpenMetrics text.

@@ -46,13 +46,8 @@ pub(super) const POLLS_IN_FLIGHT: Row = row("bellows_polls_in_flight", "Calls of
 pub(super) const STEP_SECONDS: Row = row("bellows_step_duration_seconds", "How long a step of the machine took");
 /// Label queue.
 pub(super) const QUEUE_DEPTH: Row = row("bellows_queue_depth", "What waits in a queue");
-/// Label queue.
-pub(super) const DROPPED: Row = row("bellows_dropped", "What was dropped because a queue was full");
 /// Label result (remembered, allowed, denied, failed).
 pub(super) const REVIEWS: Row =
     row("bellows_access_reviews", "Whether somebody may read a metric, by how it was found out");
 /// Label code.
 pub(super) const METRIC_ANSWERS: Row = row("bellows_external_metric_requests", "Requests to the metrics API");
-/// Label from (cache, compiler, nowhere).
-pub(super) const LOADS: Row =
-    row("bellows_component_loads", "Components loaded, by where their compiled form came from");
