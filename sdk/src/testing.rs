@@ -41,6 +41,12 @@ impl Script {
         self.outage = Some(failure);
         self
     }
+
+    /// What it says to a command; an error that names the command where nobody taught it one.
+    pub fn reply(&self, command: &Command) -> Reply {
+        let unknown = || Reply::Error(format!("ERR the script has no reply to {command:?}"));
+        self.replies.get(command).cloned().unwrap_or_else(unknown)
+    }
 }
 
 impl Source<Redis> for Script {
@@ -49,11 +55,7 @@ impl Source<Redis> for Script {
         if let Some(failure) = &self.outage {
             return Err(failure.clone());
         }
-        let unknown = |command: &Command| Reply::Error(format!("ERR the script has no reply to {command:?}"));
-        Ok(commands
-            .iter()
-            .map(|command| self.replies.get(command).cloned().unwrap_or_else(|| unknown(command)))
-            .collect())
+        Ok(commands.iter().map(|command| self.reply(command)).collect())
     }
 }
 

@@ -1,0 +1,111 @@
+//! Every scaler as it is shipped: the component that was built, run by the host's own engine against its `cases.toml`,
+//! with replies by script. One case, one test.
+//!
+//! Started as `conformance compile INPUT OUTPUT`, it is the child process in which the engine compiles.
+
+mod bench;
+mod expected;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use bellows_core::scaler::Trigger;
+use bellows_sdk::testing::cases;
+use bellows_tests::{guests, paths};
+use bellows_wasm::{Limits, compile};
+use libtest_mimic::{Arguments, Failed, Trial};
+use wit_component::DecodedWasm;
+
+use crate::bench::Bench;
+use crate::expected::{same, trigger};
+
+/// What a scaler written in Rust may weigh.
+const BYTES_MAX: u64 = 100 * 1024;
+
+fn main() -> Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, command, input, output] = arguments.as_slice()
+        && command == "compile"
+    {
+        compile(Path::new(input), Path::new(output), &Limits::default())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(libtest_mimic::run(&Arguments::from_args(), trials()?).exit_code())
+}
+
+fn trials() -> Result<Vec<Trial>> {
+    let components = guests::build_all()?;
+    let bench = Arc::new(Bench::new()?);
+    let shared = Arc::clone(&bench);
+    let mut trials = vec![
+        trial("redis: imports nothing that it does not use".to_owned(), imports_nothing_unused),
+        trial("building again changes nothing".to_owned(), building_again_changes_nothing),
+        trial("redis: a hundred triggers of a call take two round trips".to_owned(), move || hundred(&shared)),
+    ];
+    for component in components.into_iter().filter(|component| component.starts_with(paths::scalers())) {
+        let name = component.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let file = paths::root().join("scalers").join(&name).join("cases.toml");
+        let text = fs::read_to_string(&file).with_context(|| format!("{name} has no cases"))?;
+        for case in cases::read(&text).with_context(|| format!("cannot read {}", file.display()))? {
+            let (bench, component) = (Arc::clone(&bench), component.clone());
+            trials.push(trial(format!("{name}: {}", case.name), move || bench.hold(&component, &case)));
+        }
+        trials.push(trial(format!("{name}: is small, and imports only the contract"), move || fits(&component)));
+    }
+    Ok(trials)
+}
+
+fn trial(name: String, run: impl FnOnce() -> Result<()> + Send + 'static) -> Trial {
+    Trial::test(name, || run().map_err(|error| Failed::from(format!("{error:#}"))))
+}
+
+fn hundred(bench: &Bench) -> Result<()> {
+    let keys: Vec<String> = (0..100).map(|index| format!("key-{index}")).collect();
+    let replies = keys.iter().enumerate().map(|(length, key)| {
+        format!("{{ to = ['TYPE', '{key}'], text = 'list' }},\n{{ to = ['LLEN', '{key}'], integer = {length} }},\n")
+    });
+    let replies: String = replies.collect();
+    let file = format!("[[case]]\nname = 'a hundred'\ntrigger-type = 'redis'\nreplies = [{replies}]\n");
+    let case = cases::read(&file)?.pop().context("one was written")?;
+    let of_key = |key: &String| Trigger {
+        settings: vec![("listName".to_owned(), key.clone())],
+        ..trigger(&case, &format!("default/{key}/0"))
+    };
+    let scaler = bench.load(&paths::scalers().join("redis.wasm"))?;
+    let (measured, rounds) = bench.measure(&scaler, &case, keys.iter().map(of_key).collect())?;
+    let readings = measured.outcomes.into_iter().flatten().flatten();
+    same("the values", readings.map(|reading| reading.value).collect(), (0..100).map(f64::from).collect::<Vec<_>>())?;
+    same("commands in each round trip", rounds.iter().map(Vec::len).collect(), vec![100, 100])
+}
+
+fn fits(component: &Path) -> Result<()> {
+    let bytes = fs::metadata(component)?.len();
+    ensure!(bytes < BYTES_MAX, "{bytes} bytes are too many; {BYTES_MAX} is the bound");
+    let strangers = imports(component)?.into_iter().filter(|name| !name.starts_with("bellows:scaler/"));
+    same("what it imports besides the contract", strangers.collect(), Vec::<String>::new())
+}
+
+fn imports_nothing_unused() -> Result<()> {
+    let used = ["bellows:scaler/types@0.1.0", "bellows:scaler/redis@0.1.0"].map(str::to_owned);
+    same("the imports", imports(&paths::scalers().join("redis.wasm"))?, used.to_vec())
+}
+
+/// The interfaces that a component imports, by their full names.
+fn imports(component: &Path) -> Result<Vec<String>> {
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(&fs::read(component)?)? else {
+        bail!("{} is no component", component.display());
+    };
+    let world = resolve.worlds.get(world).context("a component has a world")?;
+    Ok(world.imports.keys().map(|key| resolve.name_world_key(key)).collect())
+}
+
+fn building_again_changes_nothing() -> Result<()> {
+    let times = || -> Result<Vec<_>> {
+        let modified = |path: &PathBuf| Ok(fs::metadata(path)?.modified()?);
+        guests::build_all()?.iter().map(modified).collect()
+    };
+    same("the times of the components", times()?, times()?)
+}
