@@ -29,3 +29,8 @@ pub mod prelude {
     pub use crate::redis::{Redis, Reply, cmd};
     pub use crate::{Failure, Instant, Metric, Problem, Reading, Result, Scaler, scaler, settings};
 }
+
+/// The example of the README, compiled as an author would write it.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
