@@ -88,6 +88,7 @@ impl Cluster {
         }
         // Whatever a failed or killed one left behind.
         end(&directory)?;
+        paths::sweep();
         fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
         // The claim comes first: it makes the address to which everything below binds.
         let node = options.real_node.then(|| Node::claim(&directory, options.life)).transpose()?;

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Where programs of the machine are looked for; the cluster's own binaries come before these.
 const SYSTEM_FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -74,6 +75,23 @@ pub fn program(name: &str) -> Option<PathBuf> {
 #[must_use]
 pub fn own_directory(kind: &str) -> PathBuf {
     cluster_output().join(format!("run/{kind}-{}-{}", std::process::id(), next_number()))
+}
+
+/// Folders of runs that are over stay this long, for whoever wants to know why a test failed.
+const KEPT: Duration = Duration::from_secs(60 * 60);
+
+/// Removes folders of earlier runs that were killed or failed, once they are old.
+pub(crate) fn sweep() {
+    for entry in std::fs::read_dir(cluster_output().join("run")).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.split('-').nth(1).unwrap_or_default().to_owned();
+        let over = !owner.is_empty() && !Path::new("/proc").join(&owner).exists();
+        let changed = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+        if over && changed.and_then(|changed| changed.elapsed().ok()).is_some_and(|age| age > KEPT) {
+            // What cannot be removed only takes up space; the next run tries again.
+            let _kept = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// Numbers files and folders of this process.

@@ -1,7 +1,7 @@
 //! Watching the demo: a table while it runs, and the moments that make up its timeline.
 //!
-//! Owns one look a second at the list, the HPA, the Deployment and Bellows' own reason. Refuses to print the same row
-//! twice in a row; a sign of life comes every ten seconds.
+//! Owns one look a second at the list, the HPA, the Deployment and Bellows' own reason. Refuses to print the same row or
+//! the same reason twice in a row; a sign of life comes every ten seconds.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -161,7 +161,9 @@ impl<'a> Watch<'a> {
         if due {
             let replicas = format!("{}/{}", row.ready, row.wanted);
             let seconds = self.began.elapsed().as_secs();
-            println!("{seconds:>4} s  {:>4}  {replicas:>11}  {:<24}  {}", row.length, row.autoscaler, row.why);
+            let known = self.printed.as_ref().is_some_and(|(_, last)| last.why == row.why);
+            let why = if known { "" } else { row.why.as_str() };
+            println!("{seconds:>4} s  {:>4}  {replicas:>11}  {:<24}  {why}", row.length, row.autoscaler);
             self.printed = Some((Instant::now(), row.clone()));
         }
     }
