@@ -153,7 +153,7 @@ fn tell(moments: &Moments) -> Result<()> {
         ("all work taken from the list", moments.drained),
         ("stopped again", moments.stopped),
     ];
-    println!("\nwork arrived at            0.0 s");
+    println!("\nlooked at once a second:\n{:<32}    0.0 s", "work arrived at");
     for (what, moment) in lines {
         match after(moment) {
             Some(seconds) => println!("{what:<32} {seconds:>6.1} s"),
