@@ -114,6 +114,7 @@ pub(crate) struct Runtime {
     pub(crate) redis: Arc<dyn RedisSource>,
     pub(crate) memo: Arc<MemoStore>,
     pub(crate) instances: Semaphore,
+    pub(crate) guest_memory_bytes: Arc<std::sync::atomic::AtomicUsize>,
     linker: Linker<State>,
     cache: Arc<Cache>,
     compiler: Compiler,
@@ -140,6 +141,7 @@ impl Engine {
             redis,
             memo: Arc::default(),
             instances: Semaphore::new(INSTANCES_MAX as usize),
+            guest_memory_bytes: Arc::default(),
             linker,
             cache: Arc::new(Cache::open(&settings.cache)?),
             compiler: settings.compiler,
@@ -245,7 +247,7 @@ async fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     tokio::io::AsyncWriteExt::flush(&mut file).await
 }
 
-/// With a pool of instances where the address space can be reserved (128 memories of 4 GiB and their guards), else one
+/// With a pool of instances where the address space can be reserved (288 memories of 4 GiB and their guards), else one
 /// by one.
 fn start_engine(limits: &Limits) -> wasmtime::Result<wasmtime::Engine> {
     let mut pool = PoolingAllocationConfig::new();

@@ -12,7 +12,12 @@ use crate::printable;
 /// A call that ended in an error of the engine: a bound, a trap, or a fault of the host.
 pub(crate) fn of_engine(error: &wasmtime::Error) -> Failure {
     if let Some(exceeded) = error.downcast_ref::<Exceeded>() {
-        return breach(exceeded.code(), format!("the scaler was stopped: {exceeded}"));
+        let mut failure = breach(exceeded.code(), format!("the scaler was stopped: {exceeded}"));
+        // Whom the common bound hits is chance.
+        if matches!(exceeded, Exceeded::AllMemory(_)) {
+            failure.blame = Blame::Host;
+        }
+        return failure;
     }
     if let Some(trap) = error.downcast_ref::<Trap>() {
         return breach("trap", format!("the scaler trapped: {trap}"));

@@ -2,7 +2,8 @@
 //!
 //! Epochs stop a guest that computes; a guest that waits in a host call is stopped by the deadline of the whole call.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,9 +15,13 @@ use crate::state::State;
 /// wake-ups a second cost less than a thousandth of a core.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
-/// Instances alive at once. 128 × (64 MiB of memory + 2 MiB of stack) bounds all guests together at about 8 GiB of
-/// address space that is only touched as they use it.
-pub(crate) const INSTANCES_MAX: u32 = 128;
+/// Instances alive at once: the 256 polls that the machine has under way at most, so that none waits for a dark source's
+/// place, and the 32 objects that are planned at once. Address space is reserved for all of them.
+pub(crate) const INSTANCES_MAX: u32 = 288;
+
+/// Memory of all guests together. 288 Rust guests at 2 MiB come to 600 MiB, 25 interpreters at 40 MiB to 1 GiB; beyond
+/// it a guest is stopped, which costs a poll, where the host out of memory would cost all.
+const ALL_MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
 /// Bytes that a guest may hand to the host, or be handed back, in one crossing: a thousand triggers with 4 KiB of
 /// settings each come to 4 MiB, twice that is room enough.
@@ -66,6 +71,8 @@ impl Default for Limits {
 pub(crate) enum Exceeded {
     #[error("it wanted more than {} MiB of memory", .0 / (1024 * 1024))]
     Memory(usize),
+    #[error("all scalers together wanted more than {} MiB of memory", .0 / (1024 * 1024))]
+    AllMemory(usize),
     #[error("it wanted more than {0} table elements")]
     Table(usize),
     #[error("it computed for more than {0:?}")]
@@ -78,7 +85,7 @@ impl Exceeded {
     /// The word for this in a failure's code.
     pub(crate) fn code(self) -> &'static str {
         match self {
-            Self::Memory(_) | Self::Table(_) => "memory",
+            Self::Memory(_) | Self::AllMemory(_) | Self::Table(_) => "memory",
             Self::ProcessorTime(_) => "deadline",
             Self::HostCalls(_) => "host-calls",
         }
@@ -89,6 +96,7 @@ impl Exceeded {
 #[derive(Debug)]
 pub(crate) struct Budget {
     limits: Limits,
+    all_memory_bytes: Arc<AtomicUsize>,
     memory_bytes: usize,
     table_elements: usize,
     ticks: u32,
@@ -96,8 +104,9 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, memory_bytes: 0, table_elements: 0, ticks: 0, host_calls: 0 }
+    /// `all_memory_bytes` is what all budgets that are alive count together.
+    pub(crate) fn new(limits: Limits, all_memory_bytes: Arc<AtomicUsize>) -> Self {
+        Self { limits, all_memory_bytes, memory_bytes: 0, table_elements: 0, ticks: 0, host_calls: 0 }
     }
 
     /// Counts a call from the guest.
@@ -114,15 +123,24 @@ impl Budget {
     }
 }
 
+impl Drop for Budget {
+    fn drop(&mut self) {
+        self.all_memory_bytes.fetch_sub(self.memory_bytes, Ordering::Relaxed);
+    }
+}
+
 impl ResourceLimiter for Budget {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        let grown = desired.saturating_sub(current);
+        let total = self.memory_bytes.saturating_add(grown);
         if total > self.limits.memory_bytes_max {
             // An error traps at once and names the bound; `false` would leave the guest to abort for no stated reason.
             return Err(Exceeded::Memory(self.limits.memory_bytes_max).into());
         }
+        let all = self.all_memory_bytes.fetch_add(grown, Ordering::Relaxed).saturating_add(grown);
+        // Counted before it is judged, so that it is given back with the rest when the call ends.
         self.memory_bytes = total;
-        Ok(true)
+        if all > ALL_MEMORY_BYTES_MAX { Err(Exceeded::AllMemory(ALL_MEMORY_BYTES_MAX).into()) } else { Ok(true) }
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {

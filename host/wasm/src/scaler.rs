@@ -19,6 +19,7 @@ use crate::capability::log::{LogBudget, LogView};
 use crate::capability::memo::MemoView;
 use crate::capability::redis::RedisView;
 use crate::engine::Runtime;
+use crate::limits::Budget;
 use crate::state::State;
 use crate::{failure, lift, limits};
 
@@ -220,7 +221,8 @@ impl Guest {
             digest: Arc::clone(&self.digest),
             triggers: lent.triggers,
         };
-        State::new(self.runtime.limits, redis, memo, LogView { budget: Arc::clone(&self.log) })
+        let budget = Budget::new(self.runtime.limits, Arc::clone(&self.runtime.guest_memory_bytes));
+        State::new(budget, redis, memo, LogView { budget: Arc::clone(&self.log) })
     }
 
     async fn ask_instance(&self, store: &mut Store<State>, question: Question) -> Result<Answer, Failure> {

@@ -6,7 +6,7 @@ use wasmtime::component::ResourceTable;
 use crate::capability::log::LogView;
 use crate::capability::memo::MemoView;
 use crate::capability::redis::RedisView;
-use crate::limits::{Budget, Limits};
+use crate::limits::Budget;
 
 /// The data of a store.
 pub(crate) struct State {
@@ -18,10 +18,10 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(limits: Limits, redis: RedisView, memo: MemoView, log: LogView) -> Self {
+    pub(crate) fn new(budget: Budget, redis: RedisView, memo: MemoView, log: LogView) -> Self {
         let mut handles = ResourceTable::new();
         // A scaler holds one handle for each connection that it declared; 64 is far beyond any.
         handles.set_max_capacity(64);
-        Self { budget: Budget::new(limits), handles, redis, memo, log }
+        Self { budget, handles, redis, memo, log }
     }
 }
