@@ -1,7 +1,7 @@
 //! A real cluster and real services for the tests, the demo and development, as plain processes of one machine.
 //!
-//! Owns what a machine needs ([`setup`]), the control plane ([`cluster`]), a real node ([`node`]), images ([`image`]) and
-//! services ([`services`]). Everything is synchronous, and everything ends with the process that started it, unless it
+//! Owns what a machine needs ([`setup`]), the control plane ([`cluster`]), a real node ([`node`]), images ([`image`]),
+//! services ([`services`]) and whole workloads ([`scenario`]). Everything is synchronous, and everything ends with the process that started it, unless it
 //! was asked to outlive it. Refuses to touch anything that it did not start or make itself.
 
 pub mod authority;
@@ -11,6 +11,7 @@ pub mod image;
 pub mod node;
 pub mod paths;
 pub mod process;
+pub mod scenario;
 pub mod services;
 pub mod setup;
 pub mod wait;

@@ -1,4 +1,4 @@
-//! The stage of the demo: a Redis with TLS and a password, and KEDA's manifests.
+//! The stage: a Redis with TLS and a password, and KEDA's manifests.
 //!
 //! Owns the files beside it and where Redis runs: in a pod, or as a process where there are no pods. Refuses to touch
 //! anything in the manifests but the host of Redis.
@@ -9,13 +9,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bellows_tests::authority::{Authority, Subject};
-use bellows_tests::cluster::Cluster;
-use bellows_tests::image;
-use bellows_tests::process::output;
-use bellows_tests::services::{Redis, RedisOptions};
 
 use super::trusted;
+use crate::authority::{Authority, Subject};
+use crate::cluster::Cluster;
+use crate::image;
+use crate::process::output;
+use crate::services::{Redis, RedisOptions};
 
 /// The workload, as `bellows why` is asked for it.
 pub(super) const OBJECT: &str = "default/redis-scaledobject";

@@ -1,19 +1,20 @@
-//! Watching the demo: a table while it runs, and the moments that make up its timeline.
+//! Watching: a table while it runs, and the moments that make up its timeline.
 //!
 //! Owns one look a second at the list, the HPA, the Deployment and Bellows' own reason. Refuses to print the same row or
 //! the same reason twice in a row; a sign of life comes every ten seconds.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use bellows_tests::cluster::Cluster;
-use bellows_tests::paths;
-use bellows_tests::process::output;
-use bellows_tests::wait::Stop;
 use serde_json::Value;
 
 use super::stage::{Broker, OBJECT};
+use crate::cluster::Cluster;
+use crate::paths;
+use crate::process::output;
+use crate::wait::Stop;
 
 /// One look.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -40,21 +41,23 @@ impl Row {
 
 /// When what was first seen, once there was work.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Moments {
+pub struct Moments {
     /// The list was not empty.
-    pub(super) arrived: Option<Instant>,
+    pub arrived: Option<Instant>,
     /// A replica was wanted.
-    pub(super) scaled: Option<Instant>,
+    pub scaled: Option<Instant>,
     /// A replica was ready.
-    pub(super) ready: Option<Instant>,
+    pub ready: Option<Instant>,
     /// As many replicas were ready as were ever wanted.
-    pub(super) all_ready: Option<Instant>,
+    pub all_ready: Option<Instant>,
     /// The list was empty.
-    pub(super) drained: Option<Instant>,
+    pub drained: Option<Instant>,
     /// No replica was wanted, and none was left.
-    pub(super) stopped: Option<Instant>,
+    pub stopped: Option<Instant>,
     /// The most replicas that were ever wanted.
-    pub(super) wanted_most: usize,
+    pub wanted_most: usize,
+    /// What `kubectl get hpa` showed, from TARGETS to REPLICAS, each once and in the order of the alphabet.
+    pub autoscaler: BTreeSet<String>,
 }
 
 impl Moments {
@@ -69,6 +72,9 @@ impl Moments {
         if row.wanted > self.wanted_most {
             self.wanted_most = row.wanted;
             self.all_ready = None;
+        }
+        if !row.autoscaler.is_empty() {
+            self.autoscaler.insert(row.autoscaler.clone());
         }
         let first = |moment: &mut Option<Instant>, seen: bool| {
             if seen {
