@@ -100,7 +100,7 @@ impl Object {
 
     fn ready(&self) -> Condition {
         if let Some(refusal) = &self.refusal {
-            let mut message = sentence(&refusal.problems);
+            let mut message = or(&sentence(&refusal.problems), NO_WORDS).to_owned();
             if self.workload.is_some() {
                 message.push_str("; the settings before this change stay in force");
             }
@@ -176,12 +176,14 @@ impl Object {
     /// What the HPA says of itself; a stopped target counts as healthy. Its message is left out: it may carry an age,
     /// and a condition that changes at each round would be a write at each round.
     fn hpa_active(&self) -> Option<Condition> {
-        let (active, reason, _) = self.hpa.seen.as_ref()?.scaling.as_ref()?;
+        let stopped = || condition("HPAActive", Truth::True, "ScalingDisabled", "the target is stopped");
+        let Some((active, reason, _)) = self.hpa.seen.as_ref().and_then(|seen| seen.scaling.as_ref()) else {
+            // What it will say in its first round is known; said now, it spares a new object a write of its status.
+            return (self.hpa.applied.is_some() && self.replicas == Some(0)).then(stopped);
+        };
         Some(match (active, &**reason) {
             (true, _) => condition("HPAActive", Truth::True, "HPAActive", "the HPA scales by its metrics"),
-            (false, "ScalingDisabled") => {
-                condition("HPAActive", Truth::True, "ScalingDisabled", "the target is stopped")
-            }
+            (false, "ScalingDisabled") => stopped(),
             (false, reason) => condition("HPAActive", Truth::False, reason, "the HPA holds: see its own conditions"),
         })
     }

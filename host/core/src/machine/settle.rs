@@ -104,23 +104,35 @@ impl Object {
         self.hpa.applied.as_ref().is_none_or(|(applied, _)| !same_for_hpa(applied, workload))
     }
 
-    /// Whether the HPA is not known to be as the workload says.
+    /// Whether the HPA is not known to be as the workload says, or another one of ours is there.
     fn hpa_differs(&self) -> bool {
         let drifted = || {
             let (Some((applied, fingerprint)), Some(seen)) = (&self.hpa.applied, &self.hpa.seen) else { return false };
-            *seen.name == *applied.hpa.name && seen.fingerprint != *fingerprint
+            *seen.name != *applied.hpa.name || seen.fingerprint != *fingerprint
         };
         self.workload.is_some() && (self.hpa_is_outdated() || drifted())
     }
 
+    /// The name of an HPA of ours that is not the one that `workload` needs: remembered, or still there.
+    fn superseded_hpa(&self, workload: &Workload) -> Option<Arc<str>> {
+        let remembered = self.hpa.name.as_deref();
+        let seen = self.hpa.seen.as_ref().map(|seen| &*seen.name);
+        [remembered, seen].into_iter().flatten().find(|name| *name != workload.hpa.name).map(Arc::from)
+    }
+
     fn apply_hpa(&mut self, now: Now, effects: &mut Vec<Effect>) {
         let Some(workload) = self.workload.clone() else { return };
-        if !self.hpa_differs() || !self.asks.hpa.may(now.steady) {
+        if !self.hpa_differs() {
+            // What could not be written is no longer wanted.
+            self.hpa.failure = None;
+            return;
+        }
+        if !self.asks.hpa.may(now.steady) {
             return;
         }
         self.asks.hpa.sent();
         self.hpa.applying = Some(workload.clone());
-        let replaces = self.hpa.name.as_deref().filter(|name| *name != workload.hpa.name).map(Arc::from);
+        let replaces = self.superseded_hpa(&workload);
         effects.push(Effect::ApplyHpa { key: self.manifest.key.clone(), workload, replaces });
     }
 

@@ -76,3 +76,28 @@ fn a_change_that_the_hpa_does_not_see_is_no_write_of_it() {
     bench.run(100.0);
     assert_eq!(bench.count("ApplyHpa"), 1);
 }
+
+#[test]
+fn an_hpa_of_ours_that_nobody_remembers_is_removed_when_it_is_seen() {
+    let mut bench = Bench::served(0, Source::Value(0.0), |_| {});
+    bench.run(5.0);
+    let forgotten = HpaView { name: "mine".into(), ..seen(1) };
+    bench.step(Event::HpaObserved { key: key(), hpa: Some(forgotten) });
+    let last = bench.log.iter().rev().find_map(|(_, effect)| match effect {
+        Effect::ApplyHpa { replaces, .. } => Some(replaces.clone()),
+        _ => None,
+    });
+    assert_eq!((bench.count("ApplyHpa"), last), (2, Some(Some("mine".into()))));
+}
+
+#[test]
+fn a_failure_to_write_what_is_no_longer_wanted_is_forgotten() {
+    let mut bench = Bench::served(0, Source::Value(0.0), |_| {});
+    bench.refuses.insert("ApplyHpa", ApiFailure { message: "no quota".into(), retry: false });
+    bench.apply(|draft| draft.max_replicas = Some(20));
+    bench.run(2.0);
+    assert_eq!(bench.condition("Ready").status, Truth::False);
+    bench.apply(|_| {});
+    bench.run(2.0);
+    assert_eq!((bench.condition("Ready").status, bench.count("ApplyHpa")), (Truth::True, 2));
+}

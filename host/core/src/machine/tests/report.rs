@@ -52,3 +52,14 @@ fn what_another_party_left_without_words_gets_some() {
     assert_eq!(&*bench.condition("Ready").message, "no reason was given");
     assert_eq!(bench.notices()[0].message, "no reason was given");
 }
+
+#[test]
+fn a_new_object_at_rest_is_reported_once_whatever_its_hpa_says_in_its_first_round() {
+    let mut bench = Bench::served(0, Source::Value(0.0), |_| {});
+    bench.run(5.0);
+    let scaling = Some((false, "ScalingDisabled".into(), "the target is at 0".into()));
+    let hpa = HpaView { name: "keda-hpa-web".into(), fingerprint: 1, replicas: Some(0), desired: Some(0), scaling };
+    bench.step(Event::HpaObserved { key: key(), hpa: Some(hpa) });
+    bench.run(5.0);
+    assert_eq!((bench.condition("HPAActive").status, bench.count("Report")), (Truth::True, 1));
+}
