@@ -23,9 +23,11 @@ use tokio::sync::{mpsc, watch as synced};
 
 use super::hpa;
 use super::store::Store;
-use crate::crd::ScaledObject;
 
+mod document;
 mod observed;
+
+use document::Document;
 
 /// A watch is ended by the server this often and taken up where it stood, which costs one request; a connection that was
 /// cut without a word is noticed 5 s after that.
@@ -95,7 +97,7 @@ impl Watches {
     async fn objects(&self, listed: &synced::Sender<bool>) -> Result<(), Unheard> {
         let mut config = watcher::Config::default().timeout(WATCH_SECONDS);
         config.label_selector.clone_from(&self.scope.selector);
-        let mut stream = std::pin::pin!(patient(self.api::<DeserializeGuard<ScaledObject>>(), config));
+        let mut stream = std::pin::pin!(patient(self.api::<DeserializeGuard<Document>>(), config));
         let mut present = HashSet::new();
         while let Some(result) = stream.next().await {
             match heard("ScaledObjects", result) {
@@ -120,9 +122,9 @@ impl Watches {
         Ok(())
     }
 
-    async fn object(&self, DeserializeGuard(object): DeserializeGuard<ScaledObject>) -> Result<(), Unheard> {
+    async fn object(&self, DeserializeGuard(object): DeserializeGuard<Document>) -> Result<(), Unheard> {
         let (known, event) = match object {
-            Ok(object) => observed::object(object),
+            Ok(Document(object)) => observed::object(object),
             Err(invalid) => observed::unreadable(invalid),
         };
         let key = match &event {
