@@ -1,0 +1,141 @@
+//! Bellows on a real control plane, with the rights of its service account alone: what it does, and what it does not do
+//! when something fails. Pods are played, everything else is real.
+//!
+//! Trials have a namespace each and run several at a time; those that stop Bellows or the API server come last, alone.
+
+#[cfg(test)]
+mod api;
+#[cfg(test)]
+mod components;
+#[cfg(test)]
+mod connections;
+#[cfg(test)]
+mod environment;
+#[cfg(test)]
+mod explains;
+#[cfg(test)]
+mod face;
+#[cfg(test)]
+mod hpas;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod outages;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod restarts;
+#[cfg(test)]
+mod room;
+#[cfg(test)]
+mod scales;
+#[cfg(test)]
+mod shape;
+#[cfg(test)]
+mod stage;
+#[cfg(test)]
+mod writes;
+
+use std::process::ExitCode;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use anyhow::{Result, anyhow};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use stage::Stage;
+
+/// A trial that leaves others alone, and one that does not.
+#[derive(Clone, Copy)]
+enum Proof {
+    Beside(fn(&Stage) -> Result<()>),
+    Alone(fn(&mut Stage) -> Result<()>),
+}
+use Proof::{Alone, Beside};
+
+/// Trials wait for clocks most of the time, so there may be more at once than cores; with eight of them two cores are
+/// busy for half of the time.
+const AT_ONCE: usize = 8;
+
+/// The longest first; those alone last.
+const PROOFS: &[(&str, Proof)] = &[
+    ("a_redis_that_is_away_for_a_minute_costs_no_worker_and_the_hpa_hears_why", Beside(outages::killed)),
+    ("a_redis_that_is_stopped_in_its_tracks_costs_no_worker", Beside(outages::stopped)),
+    ("a_redis_that_comes_back_empty_for_a_moment_costs_no_worker", Beside(outages::empty_for_a_moment)),
+    ("a_dark_redis_slows_no_healthy_object", Beside(outages::one_of_two)),
+    ("a_list_takes_a_workload_from_zero_to_ten_and_back", Beside(scales::list)),
+    ("sets_sorted_sets_and_hashes_are_measured_like_lists", Beside(scales::other_types)),
+    ("the_first_step_goes_as_far_as_the_policy_the_wish_or_the_behavior", Beside(scales::first_steps)),
+    ("the_hpa_and_the_status_are_those_that_keda_makes", Beside(shape::golden)),
+    ("people_see_columns_events_and_whole_messages", Beside(shape::for_people)),
+    ("a_component_that_appears_is_served_and_a_bad_one_hurts_nothing", Beside(components::come_and_fail)),
+    ("a_wrong_password_is_told_and_a_corrected_one_is_used_without_a_restart", Beside(connections::password)),
+    ("tls_is_believed_by_ca_dir_or_unsafe_ssl_and_by_nothing_else", Beside(connections::tls)),
+    ("a_short_name_is_looked_up_in_the_namespace_of_its_object", Beside(connections::short_name)),
+    ("variables_come_from_secrets_config_maps_prefixes_and_each_other", Beside(environment::expanded)),
+    ("a_missing_secret_or_container_is_told_and_missed_no_longer_than_it_is_missing", Beside(environment::missing)),
+    ("a_hpa_of_another_is_never_overwritten", Beside(hpas::foreign)),
+    ("our_hpa_is_repaired_when_edited_and_comes_back_when_deleted", Beside(hpas::kept)),
+    ("a_deleted_object_is_gone_with_its_hpa_within_two_seconds", Beside(life::deleted)),
+    ("a_deleted_namespace_leaves_nothing_terminating", Beside(life::namespace)),
+    ("what_is_not_supported_is_refused_by_name", Beside(refusals::unsupported)),
+    ("metrics_are_for_the_api_server_and_those_with_the_right", Beside(face::guarded)),
+    ("why_tells_what_is_known_and_what_was_decided", Beside(explains::why)),
+    ("check_tells_what_would_be_made_or_where_the_problem_is", Beside(explains::check)),
+    ("an_object_that_cannot_be_read_stands_beside_good_ones", Alone(refusals::unreadable)),
+    ("a_new_object_costs_four_writes_and_then_none_even_after_a_restart", Alone(writes::counted)),
+    ("a_killed_host_lowers_nothing_before_the_cooldown_is_proven_anew", Alone(restarts::killed)),
+    ("a_host_that_returns_while_redis_is_down_lowers_nothing", Alone(restarts::in_the_dark)),
+    ("an_object_deleted_while_the_host_is_down_is_restored_and_released", Alone(restarts::deleted_meanwhile)),
+    ("a_restarted_api_server_is_followed_without_a_restart_of_ours", Alone(restarts::api_server)),
+];
+
+/// The stage once a trial came, or why there is none.
+type Shared = Arc<RwLock<Option<Result<Stage, String>>>>;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = arguments.test_threads.or(Some(AT_ONCE));
+    let stage = Shared::default();
+    let trials = PROOFS.iter().map(|(name, proof)| {
+        let (stage, proof) = (Arc::clone(&stage), *proof);
+        // Darkness is made of a network namespace.
+        Trial::test(*name, move || on(&stage, proof)).with_ignored_flag(!bellows_tests::setup::is_root())
+    });
+    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    let stage = stage.write().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(Ok(stage)) = stage.filter(|_| conclusion.has_failed()) {
+        match stage.keep_log() {
+            Ok(kept) => eprintln!("what Bellows wrote: {}", kept.display()),
+            Err(error) => eprintln!("the log of Bellows is lost: {error:#}"),
+        }
+    }
+    conclusion.exit_code()
+}
+
+fn on(shared: &Shared, proof: Proof) -> Result<(), Failed> {
+    let none = || anyhow!("there is no stage");
+    start(shared);
+    // A trial that panicked left processes, and they are whole.
+    let outcome = match proof {
+        Beside(proof) => match &*shared.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(Ok(stage)) => proof(stage),
+            Some(Err(error)) => Err(anyhow!("{error}")),
+            None => Err(none()),
+        },
+        Alone(proof) => match &mut *shared.write().unwrap_or_else(PoisonError::into_inner) {
+            Some(Ok(stage)) => proof(stage),
+            Some(Err(error)) => Err(anyhow!("{error}")),
+            None => Err(none()),
+        },
+    };
+    outcome.map_err(|error| format!("{error:#}").into())
+}
+
+/// Sets the stage up for the first trial that comes.
+fn start(shared: &Shared) {
+    // Whoever only looks does not wait for those that run.
+    if shared.read().unwrap_or_else(PoisonError::into_inner).is_none() {
+        let mut stage = shared.write().unwrap_or_else(PoisonError::into_inner);
+        stage.get_or_insert_with(|| Stage::start().map_err(|error| format!("{error:#}")));
+    }
+}
