@@ -38,6 +38,7 @@ mod writes;
 
 use std::process::ExitCode;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use anyhow::{Result, anyhow};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -99,7 +100,7 @@ fn main() -> ExitCode {
     let trials = PROOFS.iter().map(|(name, proof)| {
         let (stage, proof) = (Arc::clone(&stage), *proof);
         // Darkness is made of a network namespace.
-        Trial::test(*name, move || on(&stage, proof)).with_ignored_flag(!bellows_tests::setup::is_root())
+        Trial::test(*name, move || on(&stage, name, proof)).with_ignored_flag(!bellows_tests::setup::is_root())
     });
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     let stage = stage.write().unwrap_or_else(PoisonError::into_inner).take();
@@ -112,9 +113,10 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-fn on(shared: &Shared, proof: Proof) -> Result<(), Failed> {
+fn on(shared: &Shared, name: &str, proof: Proof) -> Result<(), Failed> {
     let none = || anyhow!("there is no stage");
     start(shared);
+    let began = Instant::now();
     // A trial that panicked left processes, and they are whole.
     let outcome = match proof {
         Beside(proof) => match &*shared.read().unwrap_or_else(PoisonError::into_inner) {
@@ -128,6 +130,8 @@ fn on(shared: &Shared, proof: Proof) -> Result<(), Failed> {
             None => Err(none()),
         },
     };
+    // With the wait for those beside it, where it is to be alone.
+    eprintln!("{:>6.1} s {name}", began.elapsed().as_secs_f64());
     outcome.map_err(|error| format!("{error:#}").into())
 }
 
