@@ -59,10 +59,8 @@ fn steps(arguments: &Arguments, done: &mut Vec<Done>) -> Result<()> {
     if arguments.filter.is_empty() {
         return cargo(done, &["test", "--workspace"]);
     }
-    // Several filters go to the test programs, which run what any of them matches.
-    let mut command = vec!["test", "--workspace", "--"];
-    command.extend(arguments.filter.iter().map(String::as_str));
-    cargo(done, &command)
+    // Not every test program takes several filters at once.
+    arguments.filter.iter().try_for_each(|filter| cargo(done, &["test", "--workspace", "--", filter]))
 }
 
 fn cargo(done: &mut Vec<Done>, arguments: &[&str]) -> Result<()> {
