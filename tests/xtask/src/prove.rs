@@ -46,7 +46,8 @@ fn steps(arguments: &Arguments, done: &mut Vec<Done>) -> Result<()> {
         cargo(done, &["fmt", "--all", "--check"])?;
         cargo(done, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
         match Command::new("cargo-deny").arg("--version").output() {
-            Ok(_) => cargo(done, &["deny", "check"])?,
+            // Advisories are not among them: their database changes from day to day, and what was proved does not.
+            Ok(_) => cargo(done, &["deny", "check", "bans", "licenses", "sources"])?,
             Err(_) => done.push(Done {
                 name: "cargo deny check".to_owned(),
                 seconds: 0.0,
@@ -57,7 +58,7 @@ fn steps(arguments: &Arguments, done: &mut Vec<Done>) -> Result<()> {
     // Tests that start the program need it built.
     cargo(done, &["build", "--workspace"])?;
     if arguments.filter.is_empty() {
-        return cargo(done, &["test", "--workspace"]);
+        return cargo(done, &["test", "--workspace", "--no-fail-fast"]);
     }
     // Not every test program takes several filters at once.
     arguments.filter.iter().try_for_each(|filter| cargo(done, &["test", "--workspace", "--", filter]))
