@@ -59,16 +59,20 @@ const AT_ONCE: usize = 8;
 
 /// The longest first; those alone last.
 const PROOFS: &[(&str, Proof)] = &[
+    // keda#965, #1850, #2244: an outage is not zero.
     ("a_redis_that_is_away_for_a_minute_costs_no_worker_and_the_hpa_hears_why", Beside(outages::killed)),
     ("a_redis_that_is_stopped_in_its_tracks_costs_no_worker", Beside(outages::stopped)),
     ("a_redis_that_comes_back_empty_for_a_moment_costs_no_worker", Beside(outages::empty_for_a_moment)),
+    // keda#5083: one unreachable source stalls every object.
     ("a_dark_redis_slows_no_healthy_object", Beside(outages::one_of_two)),
     ("a_list_takes_a_workload_from_zero_to_ten_and_back", Beside(scales::list)),
     ("sets_sorted_sets_and_hashes_are_measured_like_lists", Beside(scales::other_types)),
     ("the_first_step_goes_as_far_as_the_policy_the_wish_or_the_behavior", Beside(scales::first_steps)),
     ("the_hpa_and_the_status_are_those_that_keda_makes", Beside(shape::golden)),
     ("people_see_columns_events_and_whole_messages", Beside(shape::for_people)),
+    // keda#4413: one bad object or scaler takes all down.
     ("a_component_that_appears_is_served_and_a_bad_one_hurts_nothing", Beside(components::come_and_fail)),
+    // keda#563, #7640: a rotated Secret is not noticed.
     ("a_wrong_password_is_told_and_a_corrected_one_is_used_without_a_restart", Beside(connections::password)),
     ("tls_is_believed_by_ca_dir_or_unsafe_ssl_and_by_nothing_else", Beside(connections::tls)),
     ("a_short_name_is_looked_up_in_the_namespace_of_its_object", Beside(connections::short_name)),
@@ -76,14 +80,19 @@ const PROOFS: &[(&str, Proof)] = &[
     ("a_missing_secret_or_container_is_told_and_missed_no_longer_than_it_is_missing", Beside(environment::missing)),
     ("a_hpa_of_another_is_never_overwritten", Beside(hpas::foreign)),
     ("our_hpa_is_repaired_when_edited_and_comes_back_when_deleted", Beside(hpas::kept)),
+    // keda#1470, #7950: objects stay Terminating.
     ("a_deleted_object_is_gone_with_its_hpa_within_two_seconds", Beside(life::deleted)),
+    // keda#1448: namespaces stay Terminating.
     ("a_deleted_namespace_leaves_nothing_terminating", Beside(life::namespace)),
     ("what_is_not_supported_is_refused_by_name", Beside(refusals::unsupported)),
     ("metrics_are_for_the_api_server_and_those_with_the_right", Beside(face::guarded)),
+    // keda#5475, #5577: nobody says why.
     ("why_tells_what_is_known_and_what_was_decided", Beside(explains::why)),
+    // keda#5306, #6721: settings are checked by trying them.
     ("check_tells_what_would_be_made_or_where_the_problem_is", Beside(explains::check)),
     ("an_object_that_cannot_be_read_stands_beside_good_ones", Alone(refusals::unreadable)),
     ("a_new_object_costs_four_writes_and_then_none_even_after_a_restart", Alone(writes::counted)),
+    // keda#5490: a restart costs pods.
     ("a_killed_host_lowers_nothing_before_the_cooldown_is_proven_anew", Alone(restarts::killed)),
     ("a_host_that_returns_while_redis_is_down_lowers_nothing", Alone(restarts::in_the_dark)),
     ("an_object_deleted_while_the_host_is_down_is_restored_and_released", Alone(restarts::deleted_meanwhile)),
