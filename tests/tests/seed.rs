@@ -51,8 +51,8 @@ fn prove() -> Result<()> {
     Ok(())
 }
 
-/// Whether it is `<n>/10 (avg)`, where n is a quantity and not `<unknown>`.
+/// Whether it is `<n>/10 (avg)` of some work, where n is a quantity and not `<unknown>`.
 fn prints_a_value(shown: &str) -> bool {
     let value = shown.split_once("/10 (avg) ").map(|(value, _)| value.strip_suffix('m').unwrap_or(value));
-    value.is_some_and(|value| value.parse::<u64>().is_ok())
+    value.is_some_and(|value| value.parse::<u64>().is_ok_and(|value| value > 0))
 }

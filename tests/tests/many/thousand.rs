@@ -34,6 +34,11 @@ pub(crate) fn counted(stand: &mut Stand) -> Result<()> {
         format_args!("{:.1}", processor(stand)? - processor_before),
         "s (not optimised)",
     );
+    let mut monitor = Wire::open(stand.redis.address())?.monitor()?;
+    let lists = || -> BTreeSet<String> { keys.iter().map(Key::list).collect() };
+    // A first round, so that the rush is over and every HPA has said how it is; then a whole one is weighed.
+    let (_, never) = monitor.all_named(lists(), ROUND_MAX)?;
+    ensure!(never.is_empty(), "never polled: {never:?}");
     let mut all = 0.0;
     for (name, count) in stand.writes()? {
         let more = count - before.get(&name).copied().unwrap_or_default();
@@ -43,11 +48,6 @@ pub(crate) fn counted(stand: &mut Stand) -> Result<()> {
         }
     }
     figure::print("API writes for each new object", all / 1000.0, "requests");
-    let mut monitor = Wire::open(stand.redis.address())?.monitor()?;
-    let lists = || -> BTreeSet<String> { keys.iter().map(Key::list).collect() };
-    // A first round, so that the rush is over; then a whole one is weighed.
-    let (_, never) = monitor.all_named(lists(), ROUND_MAX)?;
-    ensure!(never.is_empty(), "never polled: {never:?}");
     let (processor_before, began) = (processor(stand)?, Instant::now());
     monitor.all_named(lists(), ROUND_MAX)?;
     let used = (processor(stand)? - processor_before) * 60.0 / began.elapsed().as_secs_f64();
