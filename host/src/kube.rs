@@ -78,6 +78,8 @@ pub async fn connect(kubeconfig: Option<&Path>, requests: Arc<Requests>) -> Resu
     };
     config.connect_timeout = Some(CONNECT_TIME_MAX);
     config.read_timeout = Some(SILENCE_MAX);
+    // The machine asks again, with patience that it counts; a client that did so too would multiply it.
+    config.default_retry = false;
     // Otherwise the time that a pooled connection lay idle would count against its next answer.
     config.reset_reader_on_write = true;
     let builder = ClientBuilder::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;

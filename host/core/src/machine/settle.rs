@@ -12,6 +12,10 @@ use crate::effect::Effect;
 use crate::status::Tone;
 use crate::workload::{ObjectKey, Workload, WorkloadMetric};
 
+/// How long the first status waits for the HPA: some thousand objects that come at once are applied by then, and a
+/// request that is not answered at all has failed.
+const HPA_WAIT_MAX: Duration = Duration::from_secs(15);
+
 impl Machine {
     /// Brings one object to where it should be.
     pub(super) fn settle(&mut self, key: &ObjectKey, now: Now, effects: &mut Vec<Effect>) {
@@ -211,17 +215,18 @@ impl Object {
         }
     }
 
-    /// When the status may be written: a new object's waits for its first poll, so that it costs one write.
+    /// When the status may be written: a new object's waits for its HPA and its first poll, so that it costs one write.
+    /// A source that does not answer keeps it waiting for a moment only, a busy API server for as long as it is busy.
     pub(super) fn report_at(&self, now: Now) -> Duration {
         let polled = self
             .triggers
             .iter()
             .all(|trigger| trigger.is_native() || trigger.last.is_some() || trigger.failure.is_some());
         let applied = self.hpa.applied.is_some() || self.hpa.failure.is_some();
-        match self.resolved {
-            Some(resolved) if self.reported.is_none() && self.refusal.is_none() && !(polled && applied) => {
-                resolved + SPACING
-            }
+        let first = self.resolved.filter(|_| self.reported.is_none() && self.refusal.is_none());
+        match first {
+            Some(resolved) if !applied => resolved + HPA_WAIT_MAX,
+            Some(resolved) if !polled => resolved + SPACING,
             _ => now.steady,
         }
     }
