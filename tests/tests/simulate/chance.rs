@@ -54,6 +54,20 @@ impl World {
         }
     }
 
+    /// All objects come at once.
+    pub(crate) fn fill(&mut self) {
+        for key in self.nature.keys.clone() {
+            let draft = manifests::draft(&mut self.random, &key, &self.nature.taste.clone());
+            self.cluster.apply(&key, draft, self.wall);
+            self.tell_object(&key);
+        }
+    }
+
+    /// All hosts hang at once.
+    pub(crate) fn storm(&mut self) {
+        self.sources.hosts.values_mut().for_each(|host| host.mood = Mood::Hangs);
+    }
+
     fn somebody_edits(&mut self) {
         let key = self.key();
         let mut draft = manifests::draft(&mut self.random, &key, &self.nature.taste.clone());

@@ -3,6 +3,7 @@
 
 pub(crate) mod books;
 pub(crate) mod laws;
+pub(crate) mod polls;
 pub(crate) mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,14 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellows_core::Now;
-use bellows_core::batch::BatchKey;
 use bellows_core::effect::Effect;
-use bellows_core::event::{Endpoint, Event, Manifest, PollId};
+use bellows_core::event::{Event, Manifest};
 use bellows_core::member::Membership;
 use bellows_core::status::Report;
 use bellows_core::workload::ObjectKey;
 
-use books::{Record, Watched};
+use books::Record;
+use polls::Polls;
 use requests::Requests;
 
 /// A law that was broken.
@@ -42,12 +43,11 @@ pub(crate) struct Oracle {
     pub(crate) records: BTreeMap<ObjectKey, Record>,
     pub(crate) membership: Membership,
     pub(crate) requests: Requests,
-    /// Polls under way: each trigger by object, index and generation; and whether the endpoint was known to be up.
-    pub(crate) polls: BTreeMap<PollId, (Arc<BatchKey>, bool, Vec<Watched>)>,
-    /// Endpoints that answered last time, and since when.
-    pub(crate) up: BTreeMap<Arc<BatchKey>, Duration>,
+    pub(crate) polls: Polls,
     /// What the status says as far as this process knows: what was accepted last.
     pub(crate) accepted: BTreeMap<ObjectKey, Report>,
+    /// What is shown.
+    pub(crate) shown: BTreeSet<ObjectKey>,
     /// What the step touched.
     pub(crate) touched: BTreeSet<ObjectKey>,
     pub(crate) judges_lateness: bool,
@@ -64,9 +64,9 @@ impl Oracle {
             records: BTreeMap::new(),
             membership: Membership::default(),
             requests: Requests::default(),
-            polls: BTreeMap::new(),
-            up: BTreeMap::new(),
+            polls: Polls::default(),
             accepted: BTreeMap::new(),
+            shown: BTreeSet::new(),
             touched: BTreeSet::new(),
             judges_lateness,
             idle_wakes: (0, Duration::ZERO),
@@ -93,6 +93,7 @@ impl Oracle {
             Event::Applied(manifest) => self.applied(manifest, now),
             Event::Unreadable { key, .. } => self.unreadable(key, now),
             Event::Gone(key) => {
+                self.touched.insert(key.clone());
                 self.records.remove(key);
                 self.accepted.remove(key);
                 self.requests.disown(key);
@@ -116,28 +117,10 @@ impl Oracle {
             }
             Event::ScaleRead { .. } | Event::Scaled { .. } | Event::Released { .. } | Event::Tick => {}
         }
-        if !matches!(event, Event::Tick) {
-            self.forgets_endpoints();
-        }
-    }
-
-    fn polled(&mut self, id: PollId, endpoint: &Endpoint, outcomes: &[bellows_core::reading::Outcome], now: Now) {
-        let Some((batch, _, triggers)) = self.polls.remove(&id) else { return };
-        match endpoint {
-            Endpoint::Answered => _ = self.up.entry(batch).or_insert(now.steady),
-            Endpoint::Failed(_) => _ = self.up.remove(&batch),
-            Endpoint::Unused => {}
-        }
-        for (place, (key, index, generation)) in triggers.into_iter().enumerate() {
-            let Some(record) = self.records.get_mut(&key) else { continue };
-            let interval = record.interval();
-            let Some(trigger) = record.triggers.get_mut(index).filter(|trigger| trigger.generation == generation)
-            else {
-                continue;
-            };
-            trigger.hears(outcomes.get(place), interval, now);
-            record.notes_activity(now);
-            self.touched.insert(key);
+        // Endpoints that nobody uses any more are forgotten.
+        if let Event::Applied(_) | Event::Gone(_) | Event::Resolved { .. } | Event::Membership { .. } = event {
+            let triggers = self.records.values().flat_map(|record| &record.triggers);
+            self.polls.retain_used(triggers.map(|trigger| trigger.spec.batch.clone()).collect());
         }
     }
 
@@ -208,11 +191,7 @@ impl Oracle {
     /// What the machine does.
     pub(crate) fn sees(&mut self, effect: &Effect, now: Now) -> Judgement {
         let key = match effect {
-            Effect::Poll(poll) => {
-                self.one_poll_each(poll)?;
-                self.few_in_flight(poll)?;
-                return self.asks(poll, now);
-            }
+            Effect::Poll(poll) => return self.asks(poll),
             Effect::Adopt { key }
             | Effect::Resolve { key, .. }
             | Effect::ApplyHpa { key, .. }
@@ -240,6 +219,11 @@ impl Oracle {
                 self.refusals_are_said(key, report)?;
             }
             Effect::Publish { key, view } => {
+                if view.is_some() {
+                    self.shown.insert(key.clone())
+                } else {
+                    self.shown.remove(key)
+                };
                 if let Some(record) = self.records.get_mut(key) {
                     record.shown(view.clone(), now);
                 }
@@ -258,7 +242,9 @@ impl Oracle {
         self.turn = self.turn.wrapping_add(1);
         keys.extend(self.records.keys().nth(self.turn % self.records.len().max(1)).cloned());
         for key in &keys {
+            self.shown_is_there(key)?;
             let Some(record) = self.records.get(key) else { continue };
+            Self::paused_is_silent(record)?;
             Self::answered_from_what_stands(record, now)?;
             if self.judges_lateness && self.membership.owns(key) {
                 self.asked_in_time(key, record, now)?;

@@ -46,21 +46,29 @@ pub(crate) struct Sources {
     pub(crate) calm: bool,
     /// Most milliseconds that an ordinary answer takes.
     pub(crate) slow_ms: u64,
+    /// How many of a thousand answers may take that long.
+    pub(crate) slow_per_mille: u64,
 }
 
 impl Sources {
     /// Hosts that answer, and empty lists.
-    pub(crate) fn new(hosts: &[String], slow_ms: u64) -> Self {
+    pub(crate) fn new(hosts: &[String], slow_ms: u64, slow_per_mille: u64) -> Self {
         let host = Host { mood: Mood::Answers, wants: 0, secret: 0 };
         let hosts = hosts.iter().map(|name| (name.clone(), host.clone())).collect();
-        Self { hosts, lists: LISTS.iter().map(|name| ((*name).to_owned(), 0)).collect(), calm: false, slow_ms }
+        Self {
+            hosts,
+            lists: LISTS.iter().map(|name| ((*name).to_owned(), 0)).collect(),
+            calm: false,
+            slow_ms,
+            slow_per_mille,
+        }
     }
 
     /// How long a poll takes.
     pub(crate) fn latency(&self, random: &mut Random, poll: &Poll) -> Duration {
         match self.host(poll).map(|host| host.mood) {
             Some(Mood::Hangs) => random.span(7_000, 14_000),
-            _ if !self.calm && random.per_mille(100) => random.span(10, self.slow_ms),
+            _ if !self.calm && random.per_mille(self.slow_per_mille) => random.span(10, self.slow_ms),
             _ => random.span(1, 30),
         }
     }

@@ -50,8 +50,11 @@ pub(crate) struct Nature {
     pub(crate) taste: Taste,
     /// Longest wait between two chances, in milliseconds.
     pub(crate) chance_ms: u64,
-    /// Longest ordinary answer, in milliseconds.
+    /// Longest ordinary answer, in milliseconds, and how many of a thousand answers may take that long.
     pub(crate) slow_ms: u64,
+    pub(crate) slow_per_mille: u64,
+    /// Whether all objects are there from the beginning, and all hosts hang at once in the middle.
+    pub(crate) full: bool,
     /// Whether the lateness of polls is judged: not where more wait than may be under way.
     pub(crate) judges_lateness: bool,
 }
@@ -84,7 +87,7 @@ impl World {
     pub(crate) fn new(seed: u64, nature: Nature) -> Self {
         let mut world = Self {
             random: Random::new(seed),
-            sources: Sources::new(&nature.taste.hosts, nature.slow_ms),
+            sources: Sources::new(&nature.taste.hosts, nature.slow_ms, nature.slow_per_mille),
             oracle: Oracle::new(nature.judges_lateness),
             nature,
             steady: Duration::from_secs(50),
@@ -102,6 +105,9 @@ impl World {
         };
         world.plan(Duration::ZERO, Item::Chance);
         world.plan(Duration::from_secs(1), Item::Round);
+        if world.nature.full {
+            world.fill();
+        }
         world
     }
 

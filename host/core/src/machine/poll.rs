@@ -101,8 +101,10 @@ impl Machine {
             if due > now.steady + WINDOW {
                 break;
             }
-            self.plan(&key, index, None);
-            let Some(trigger) = self.objects.get(&key).and_then(|object| object.triggers.get(index)) else { continue };
+            self.due.remove(&(due, key.clone(), index));
+            let Some(object) = self.objects.get_mut(&key) else { continue };
+            let Some(trigger) = object.triggers.get_mut(index) else { continue };
+            trigger.due = None;
             let batch = trigger.spec.batch.clone();
             match self.endpoints.turn(&batch, now.steady) {
                 Turn::Ask => batches.entry(batch).or_default().push((key, index)),

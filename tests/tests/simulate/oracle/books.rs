@@ -1,6 +1,5 @@
 //! What is known of each object and each trigger: what was asked for, what is in force, and every outcome since.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -235,14 +234,6 @@ impl Oracle {
                 record.notes_activity(now);
             }
         }
-    }
-
-    /// What nobody uses is not known to be up any more.
-    pub(super) fn forgets_endpoints(&mut self) {
-        let used: BTreeSet<_> =
-            self.records.values().flat_map(|record| &record.triggers).map(|trigger| &trigger.spec.batch).collect();
-        let polled: BTreeSet<_> = self.polls.values().map(|(batch, ..)| batch).collect();
-        self.up.retain(|batch, _| used.contains(batch) || polled.contains(batch));
     }
 }
 

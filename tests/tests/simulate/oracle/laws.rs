@@ -1,17 +1,15 @@
-//! The laws, one function each. The header of `main.rs` says which planted bug each of them caught.
+//! The laws, one function each; those about polls are in `polls.rs`. `main.rs` says which planted bug each of them caught.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bellows_core::Now;
-use bellows_core::batch::BatchKey;
-use bellows_core::effect::{Effect, Poll};
+use bellows_core::effect::Effect;
 use bellows_core::metric::MetricView;
 use bellows_core::scaler::Metric;
 use bellows_core::status::{Report, Truth};
 use bellows_core::workload::{ObjectKey, Target};
 
-use super::books::{Record, Trigger, Watched, stands};
+use super::books::{Record, Trigger, stands};
 use super::requests::kind;
 use super::{Judgement, Oracle, broken};
 
@@ -108,56 +106,6 @@ impl Oracle {
         Ok(())
     }
 
-    /// A trigger that is asked is not asked again before it was answered.
-    pub(super) fn one_poll_each(&self, poll: &Poll) -> Judgement {
-        for trigger in &poll.triggers {
-            let (key, index) = place(&trigger.id);
-            let generation =
-                self.records.get(&key).and_then(|record| record.triggers.get(index)).map(|live| live.generation);
-            let asked =
-                |(other, place, number): &Watched| *other == key && *place == index && Some(*number) == generation;
-            if self.polls.values().any(|(_, _, triggers)| triggers.iter().any(asked)) {
-                return broken("one_poll_each", format!("{} is asked already", trigger.id));
-            }
-        }
-        Ok(())
-    }
-
-    /// 256 polls are under way at most, and 128 of endpoints that are not known to be up.
-    pub(super) fn few_in_flight(&self, poll: &Poll) -> Judgement {
-        let proven = self.is_up(&poll.batch).is_some();
-        let unproven = self.polls.values().filter(|(_, proven, _)| !proven).count();
-        if self.polls.len() >= 256 || (!proven && unproven >= 128) {
-            return broken("few_in_flight", format!("{} are under way, {unproven} of them unproven", self.polls.len()));
-        }
-        if !proven && self.polls.values().any(|(batch, proven, _)| !proven && *batch == poll.batch) {
-            return broken("few_in_flight", format!("{} is probed already", poll.batch.endpoints()));
-        }
-        Ok(())
-    }
-
-    fn is_up(&self, batch: &Arc<BatchKey>) -> Option<Duration> {
-        if batch.connections.is_empty() { Some(Duration::ZERO) } else { self.up.get(batch).copied() }
-    }
-
-    /// Takes a poll into the books: each of its triggers is one in force.
-    pub(super) fn asks(&mut self, poll: &Poll, _now: Now) -> Judgement {
-        let mut triggers = Vec::new();
-        for trigger in &poll.triggers {
-            let (key, index) = place(&trigger.id);
-            if !self.membership.owns(&key) {
-                return broken("acted_by_owner", format!("{} is asked", trigger.id));
-            }
-            let live = self.records.get(&key).and_then(|record| record.triggers.get(index));
-            match live.filter(|live| live.spec.trigger == *trigger && live.spec.batch == poll.batch) {
-                Some(live) => triggers.push((key, index, live.generation)),
-                None => return broken("gone_is_gone", format!("{} is asked, and not in force", trigger.id)),
-            }
-        }
-        self.polls.insert(poll.id, (poll.batch.clone(), self.is_up(&poll.batch).is_some(), triggers));
-        Ok(())
-    }
-
     /// Nobody acts but the owner.
     pub(super) fn acted_by_owner(&self, key: &ObjectKey, effect: &Effect) -> Judgement {
         if self.membership.owns(key) || matches!(effect, Effect::Publish { view: None, .. }) {
@@ -175,6 +123,24 @@ impl Oracle {
             }
             _ => Ok(()),
         }
+    }
+
+    /// No value is answered for an object that asks for a pause, so that its HPA holds too.
+    pub(super) fn paused_is_silent(record: &Record) -> Judgement {
+        let shows = record.view.as_ref().is_some_and(|view| !view.metrics.is_empty());
+        if shows && record.manifest.draft.pauses() {
+            return broken("paused_is_silent", format!("{:?}", record.view));
+        }
+        Ok(())
+    }
+
+    /// What is gone, or going, or somebody else's, is not shown.
+    pub(super) fn shown_is_there(&self, key: &ObjectKey) -> Judgement {
+        let there = self.records.get(key).is_some_and(|record| !record.manifest.deleting);
+        if self.shown.contains(key) && !(there && self.membership.owns(key)) {
+            return broken("shown_is_there", format!("{key} is shown"));
+        }
+        Ok(())
     }
 
     /// Of an object that is gone nothing is said but that it is no longer shown; one that is going is only let go.
@@ -200,11 +166,9 @@ impl Oracle {
     /// No trigger waits longer than its interval while its source answers.
     pub(super) fn asked_in_time(&self, key: &ObjectKey, record: &Record, now: Now) -> Judgement {
         for (index, trigger) in record.triggers.iter().enumerate() {
-            let Some(up) = self.is_up(&trigger.spec.batch) else { continue };
-            let asked =
-                |(other, place, number): &Watched| other == key && *place == index && *number == trigger.generation;
-            if trigger.is_native() || trigger.is_invalid() || self.polls.values().any(|(.., all)| all.iter().any(asked))
-            {
+            let Some(up) = self.polls.up_since(&trigger.spec.batch) else { continue };
+            let asked = self.polls.is_asked(&(key.clone(), index, trigger.generation));
+            if trigger.is_native() || trigger.is_invalid() || asked {
                 continue;
             }
             let free = trigger.free_since.max(up).max(record.in_force_since);
@@ -267,11 +231,4 @@ impl Oracle {
         }
         Ok(())
     }
-}
-
-/// Object and index of a trigger, by its name.
-fn place(id: &str) -> (ObjectKey, usize) {
-    let mut parts = id.split('/');
-    let key = ObjectKey::new(parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    (key, parts.next().and_then(|index| index.parse().ok()).unwrap_or_default())
 }
