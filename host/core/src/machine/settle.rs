@@ -53,12 +53,14 @@ impl Machine {
 impl Object {
     /// The object is being deleted: the finalizer goes when its work is done.
     fn part(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        // A scaling that is under way could undo what is restored; its answer brings us here again.
-        if !self.is_to_be_released() || !self.asks.release.may(now.steady) || self.asks.scale.in_flight() {
+        if !self.is_to_be_released() {
             return;
         }
         if self.must_find_target() {
             return self.resolve(now, effects);
+        }
+        if !self.asks.release.may(now.steady) {
+            return;
         }
         let original = self.original.filter(|_| self.manifest.draft.restore_original);
         let restore = self.target.clone().zip(original);
@@ -74,8 +76,11 @@ impl Object {
         }
     }
 
+    /// Whether the finalizer is still ours to take off, and nothing is awaited first. A scaling that is under way could
+    /// undo what is restored; its answer brings us here again.
     fn is_to_be_released(&self) -> bool {
-        self.manifest.adopted && !self.released
+        let awaits = self.asks.scale.in_flight() || self.asks.release.in_flight();
+        self.manifest.adopted && !self.released && !awaits
     }
 
     /// The host was away when the object was last served, and only the cluster knows what to restore.
@@ -182,9 +187,8 @@ impl Object {
         }
         let later = |at: Duration| at.max(now.steady + Duration::from_millis(1));
         if self.manifest.deleting {
-            let ready = self.is_to_be_released() && !self.asks.scale.in_flight();
             let at = if self.must_find_target() { self.resolve_at() } else { self.asks.release.at() };
-            return at.filter(|_| ready).map(later);
+            return at.filter(|_| self.is_to_be_released()).map(later);
         }
         let changes = self.decided.as_ref().is_some_and(|decision| decision.change().is_some());
         let unreported = self.is_to_be_reported() && self.reported.as_ref() != Some(&self.report_now(now));

@@ -169,6 +169,22 @@ fn a_host_that_finds_an_object_being_deleted_asks_what_to_restore_and_serves_it_
 }
 
 #[test]
+fn an_edit_while_the_finalizer_cannot_be_taken_off_wakes_nobody_without_end() {
+    let mut bench = Bench::new();
+    let mut deleted = bench.manifest(&key(), draft());
+    (deleted.deleting, deleted.adopted) = (true, true);
+    deleted.remembered.original_replicas = Some(2);
+    bench.refuses.insert("Release", ApiFailure { message: "no".into(), retry: false });
+    bench.step(Event::Applied(Box::new(deleted.clone())));
+    let draft = crate::draft::Draft { restore_original: true, ..draft() };
+    (deleted.draft, deleted.fingerprint) = (Arc::new(draft), 99);
+    bench.step(Event::Applied(Box::new(deleted)));
+    bench.refuses.clear();
+    bench.run(61.0);
+    assert_eq!(restored(&bench), [None, Some(2)]);
+}
+
+#[test]
 fn a_scaling_under_way_is_awaited_before_replicas_are_restored() {
     let mut bench = Bench::served(0, Source::Value(0.0), |_| {});
     bench.holds.push("Scale");
