@@ -1,14 +1,16 @@
-//! What runs beside a cluster: a Redis, an address that swallows everything, and Bellows itself.
+//! What runs beside a cluster: a Redis, a RabbitMQ, an address that swallows everything, and Bellows itself.
 //!
 //! Owns these as plain processes and interfaces of the machine, removed when dropped. Refuses to touch a service that it
 //! did not start.
 
 mod bellows;
 mod black_hole;
+mod rabbitmq;
 mod redis;
 
 pub use bellows::{Bellows, BellowsOptions, install};
 pub use black_hole::BlackHole;
+pub use rabbitmq::{ClientCertificate, Held, Kind, RabbitMq, RabbitMqOptions};
 pub use redis::{Redis, RedisOptions};
 
 use std::net::{IpAddr, TcpListener};

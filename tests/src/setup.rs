@@ -21,7 +21,7 @@ pub struct Needs {
     pub components: bool,
     /// A real node is to run: containerd, runc and the like.
     pub real_node: bool,
-    /// Real services are to run: Redis.
+    /// Real services are to run: Redis, RabbitMQ.
     pub services: bool,
 }
 
@@ -46,7 +46,7 @@ pub fn prepare(needs: Needs) -> Result<()> {
         wanted.extend(["runc", "containernetworking-plugins", "iptables", "iproute2"]);
     }
     if needs.services {
-        wanted.extend(["redis-server", "redis-tools", "openssl"]);
+        wanted.extend(["redis-server", "redis-tools", "rabbitmq-server", "openssl"]);
     }
     packages::install(&wanted)?;
     if needs.components && !knows_wasm() {
