@@ -4,6 +4,9 @@
 //! Refuses to run anything of a package: files are unpacked, no scripts.
 
 mod assemble;
+pub mod bellows;
+mod layout;
+pub mod push;
 
 use std::path::PathBuf;
 
@@ -106,6 +109,35 @@ fn contents(name: &str, debian: &[&str], python: &[&str], command: &[&str]) -> C
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// An archive of an image with one file, for tests that push it.
+#[cfg(test)]
+pub(crate) fn write_archive_of_one_file(name: &str, directory: &std::path::Path) -> Image {
+    let layer = "not really a layer";
+    let digest = |text: &str| format!("sha256:{}", hex(&Sha256::digest(text)));
+    let manifest = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": push::MANIFEST,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest("{}"), "size": 2},
+        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest(layer), "size": layer.len()}],
+    })
+    .to_string();
+    let index = serde_json::json!({"schemaVersion": 2, "manifests": [{"digest": digest(&manifest)}]}).to_string();
+    let archive = directory.join("image.tar");
+    let mut writer = tar::Builder::new(std::fs::File::create(&archive).unwrap());
+    for (path, text) in [layer, "{}", &manifest]
+        .map(|text| (format!("./blobs/{}", digest(text).replace(':', "/")), text))
+        .into_iter()
+        .chain([("./index.json".to_owned(), index.as_str())])
+    {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        writer.append_data(&mut header, path, text.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap();
+    Image { name: name.to_owned(), archive }
 }
 
 #[cfg(test)]

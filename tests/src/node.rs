@@ -20,6 +20,7 @@ use crate::cluster::Cluster;
 use crate::image::{self, Image};
 use crate::paths;
 use crate::process::{Life, Process, Recipe, output};
+use crate::services::{REGISTRY, Registry};
 use claim::Claim;
 pub use remove::tear_down;
 
@@ -41,6 +42,7 @@ pub struct Node {
     directory: PathBuf,
     life: Life,
     processes: Vec<Process>,
+    registry: Option<Registry>,
     snapshotter: &'static str,
 }
 
@@ -55,7 +57,13 @@ pub fn available() -> Result<(), String> {
     if !Path::new("/sys/fs/cgroup/cgroup.controllers").exists() && !Path::new("/sys/fs/cgroup/memory").exists() {
         return Err("a real node needs cgroups, and none are mounted at /sys/fs/cgroup".to_owned());
     }
-    for (name, package) in [("runc", "runc"), ("iptables", "iptables"), ("ip", "iproute2"), ("unshare", "util-linux")] {
+    for (name, package) in [
+        ("runc", "runc"),
+        ("iptables", "iptables"),
+        ("ip", "iproute2"),
+        ("unshare", "util-linux"),
+        (REGISTRY, REGISTRY),
+    ] {
         if paths::program(name).is_none() {
             return Err(format!("{name} is missing: apt-get install {package}"));
         }
@@ -89,7 +97,13 @@ impl Node {
         }
         Claim::take(directory)?;
         // From here on, dropping it gives the claim back.
-        let mut node = Self { directory: directory.to_path_buf(), life, processes: Vec::new(), snapshotter: "native" };
+        let mut node = Self {
+            directory: directory.to_path_buf(),
+            life,
+            processes: Vec::new(),
+            registry: None,
+            snapshotter: "native",
+        };
         if let Err(error) = node.prepare_machine() {
             node.end_with_us();
             return Err(error);
@@ -118,7 +132,9 @@ impl Node {
     /// # Errors
     /// A process fails, or the node does not become Ready.
     pub(crate) fn join(&mut self, cluster: &Cluster) -> Result<()> {
-        files::write(&self.directory, self.snapshotter)?;
+        let registry = Registry::start(ADDRESS.into(), &self.directory, self.life)?;
+        files::write(&self.directory, self.snapshotter, registry.address())?;
+        self.registry = Some(registry);
         let directory = self.directory.clone();
         let file = |name: &str| directory.join(name).display().to_string();
         let kubeconfig = cluster.admin_kubeconfig().display().to_string();
@@ -172,6 +188,14 @@ impl Node {
         let mut command = Command::new(paths::binary("ctr"));
         command.args(["--address", &format!("{RUN}/containerd.sock"), "--namespace", "k8s.io"]);
         output(command.args(arguments))
+    }
+
+    /// Where the node gets images from, whatever registry their names begin with.
+    ///
+    /// # Errors
+    /// The node was never started.
+    pub fn registry(&self) -> Result<&Registry> {
+        self.registry.as_ref().context("the real node has no registry: it was never started")
     }
 
     /// Puts an image on the node, under its name.

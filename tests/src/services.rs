@@ -1,4 +1,4 @@
-//! What runs beside a cluster: a Redis, a RabbitMQ, an address that swallows everything, and Bellows itself.
+//! What runs beside a cluster: a Redis, a RabbitMQ, a registry, an address that swallows everything, and Bellows itself.
 //!
 //! Owns these as plain processes and interfaces of the machine, removed when dropped. Refuses to touch a service that it
 //! did not start.
@@ -7,11 +7,14 @@ mod bellows;
 mod black_hole;
 mod rabbitmq;
 mod redis;
+mod registry;
 
 pub use bellows::{Bellows, BellowsOptions, install};
 pub use black_hole::BlackHole;
 pub use rabbitmq::{ClientCertificate, Held, Kind, RabbitMq, RabbitMqOptions};
 pub use redis::{Redis, RedisOptions};
+pub(crate) use registry::NAME as REGISTRY;
+pub use registry::Registry;
 
 use std::net::{IpAddr, TcpListener};
 

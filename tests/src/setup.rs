@@ -23,13 +23,15 @@ pub struct Needs {
     pub real_node: bool,
     /// Real services are to run: Redis, RabbitMQ.
     pub services: bool,
+    /// Charts are to be rendered or installed, or the image that they name is to be made: helm.
+    pub helm: bool,
 }
 
 impl Needs {
     /// Everything.
     #[must_use]
     pub const fn all() -> Self {
-        Self { components: true, real_node: true, services: true }
+        Self { components: true, real_node: true, services: true, helm: true }
     }
 }
 
@@ -43,10 +45,13 @@ pub fn prepare(needs: Needs) -> Result<()> {
         wanted.extend(["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm", "lld-22"]);
     }
     if needs.real_node {
-        wanted.extend(["runc", "containernetworking-plugins", "iptables", "iproute2"]);
+        wanted.extend(["runc", "containernetworking-plugins", "iptables", "iproute2", "docker-registry"]);
     }
     if needs.services {
         wanted.extend(["redis-server", "redis-tools", "rabbitmq-server", "openssl"]);
+    }
+    if needs.helm {
+        wanted.extend(["binutils", "ca-certificates"]);
     }
     packages::install(&wanted)?;
     if needs.components && !knows_wasm() {
@@ -55,6 +60,9 @@ pub fn prepare(needs: Needs) -> Result<()> {
     let mut sets = vec![&binaries::CONTROL_PLANE];
     if needs.real_node {
         sets.extend([&binaries::NODE, &binaries::DNS]);
+    }
+    if needs.helm {
+        sets.push(&binaries::HELM);
     }
     sets.into_iter().try_for_each(binaries::build)
 }

@@ -1,5 +1,5 @@
-//! The real node, which other tests and the demo stand on: its pods have names, addresses and a way to each other, and
-//! nothing of it stays on the machine.
+//! The real node, which other tests and the demo stand on: its pods have names, addresses and a way to each other, images
+//! of any name come from its registry, and nothing of it stays on the machine.
 //!
 //! Left out, with the reason in the output, where a real node is impossible.
 
@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use bellows_tests::cluster::{Cluster, Options};
+use bellows_tests::image::{self, Image};
 use bellows_tests::node::available;
 
 const WEB: &str = r#"
@@ -31,7 +32,7 @@ metadata: {name: look, namespace: default}
 spec:
   terminationGracePeriodSeconds: 1
   containers:
-  - {name: look, image: "docker.io/bellows/pause:1", command: [sleep, "600"]}
+  - {name: look, image: "ghcr.io/somebody/look", imagePullPolicy: Always, command: [sleep, "600"]}
 "#;
 
 /// What a real node puts on a machine: its address, its bridge, chains of rules, mounts, cgroups.
@@ -43,7 +44,7 @@ fn traces() -> std::io::Result<Vec<String>> {
 }
 
 #[test]
-fn pods_reach_services_by_short_names_and_nothing_of_the_node_stays() {
+fn pods_of_pushed_images_reach_services_by_short_names_and_nothing_of_the_node_stays() {
     if let Err(reason) = available() {
         eprintln!("left out: {reason}");
         return;
@@ -52,6 +53,8 @@ fn pods_reach_services_by_short_names_and_nothing_of_the_node_stays() {
     let refused = Cluster::start(Options { real_node: true, ..Options::default() }).unwrap_err();
     assert!(refused.to_string().starts_with("this machine has a real node already"), "{refused}");
 
+    let pushed = Image { name: "ghcr.io/somebody/look:latest".to_owned(), archive: image::pause().unwrap().archive };
+    cluster.node().unwrap().registry().unwrap().push(&pushed).unwrap();
     cluster.apply(WEB).unwrap();
     let fetch = ["exec", "look", "--namespace=default", "--", "wget", "-q", "-O", "-", "http://web/"];
     let page = cluster.wait_for("the page is there", Duration::from_secs(60), || Ok(Some(cluster.kubectl(&fetch)?)));

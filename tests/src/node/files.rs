@@ -3,6 +3,7 @@
 //! Owns their text. Pods have no way out of the machine: their only route leads to pods, Services and the node.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -30,10 +31,11 @@ ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53, protocol
 endpoints: [{addresses: [10.99.0.1], conditions: {ready: true}}]
 "#;
 
-/// Writes all of them into the cluster's folder.
-pub(super) fn write(directory: &Path, snapshotter: &str) -> Result<()> {
+/// Writes all of them into the cluster's folder. Images of every name come from `registry`.
+pub(super) fn write(directory: &Path, snapshotter: &str, registry: SocketAddr) -> Result<()> {
     let texts = [
         ("containerd.toml", containerd(directory, snapshotter)?),
+        ("registries/_default/hosts.toml", registries(registry)),
         ("network/10-pods.conflist", network(directory)),
         ("kubelet.yaml", kubelet(directory)),
         ("kube-proxy.yaml", kube_proxy(directory)),
@@ -65,6 +67,10 @@ disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.internal.v1.opt"]
   snapshotter = "{snapshotter}"
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = "{pause}"
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = "{directory}/registries"
+[plugins.'io.containerd.transfer.v1.local']
+  config_path = "{directory}/registries"
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = true
   netns_mounts_under_state_dir = true
@@ -75,6 +81,11 @@ disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.internal.v1.opt"]
   conf_dir = "{directory}/network"
 "#
     ))
+}
+
+/// Whatever a name begins with, its image is asked for here: there is no way to any other registry.
+fn registries(registry: SocketAddr) -> String {
+    format!("server = \"http://{registry}\"\n[host.\"http://{registry}\"]\n  capabilities = [\"pull\", \"resolve\"]\n")
 }
 
 fn network(directory: &Path) -> String {
@@ -95,7 +106,8 @@ fn network(directory: &Path) -> String {
     serde_json::json!({"cniVersion": "1.0.0", "name": "pods", "plugins": [plugin]}).to_string()
 }
 
-/// In block style: kubelet takes a file that begins with a brace for another format.
+/// In block style: kubelet takes a file that begins with a brace for another format. Nobody needs a login for an image;
+/// without the policy, one that was imported is asked for again once it was pulled under a second name.
 fn kubelet(directory: &Path) -> String {
     let directory = directory.display();
     format!(
@@ -124,6 +136,7 @@ imageGCHighThresholdPercent: 100
 localStorageCapacityIsolation: false
 serializeImagePulls: false
 registryPullQPS: 0
+imagePullCredentialsVerificationPolicy: NeverVerify
 "#
     )
 }

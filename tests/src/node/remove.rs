@@ -16,10 +16,11 @@ use super::claim::Claim;
 use super::{ADDRESS, RUN};
 use crate::paths;
 use crate::process::{Record, output};
+use crate::services::REGISTRY;
 use crate::wait::{self, Stop};
 
 /// The node's processes in the order in which they end: first what starts pods and rules, containerd after its pods.
-pub(super) const PROCESSES: [&str; 4] = ["kubelet", "kube-proxy", "coredns", "containerd"];
+pub(super) const PROCESSES: [&str; 5] = ["kubelet", "kube-proxy", "coredns", "containerd", REGISTRY];
 
 /// The longest that a killed process, a cgroup or a bridge takes to go on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -58,7 +59,8 @@ pub(super) fn remove(claim: &Claim) -> Result<()> {
             fs::write(&path, was.trim()).with_context(|| format!("set {name} as it was"))?;
         }
     }
-    let own = ["containerd-root", "kubelet", "pod-logs", "addresses"].map(|name| claim.directory.join(name));
+    let own =
+        ["containerd-root", "kubelet", "pod-logs", "addresses", "registry"].map(|name| claim.directory.join(name));
     let absent = claim.absent.iter().map(PathBuf::from);
     for folder in own.into_iter().chain(absent).chain([PathBuf::from(RUN)]) {
         match fs::remove_dir_all(&folder) {

@@ -15,7 +15,19 @@ use crate::paths;
 use crate::process::output;
 
 /// Kubernetes stamps its version with the linker, and says v0.0.0 without. It must be the module's.
-const KUBERNETES: (&str, &str, &str) = ("v1.36.3", "1", "36");
+const KUBERNETES: &[&str] = &[
+    "k8s.io/component-base/version.gitVersion=v1.36.3",
+    "k8s.io/component-base/version.gitMajor=1",
+    "k8s.io/component-base/version.gitMinor=36",
+];
+/// helm takes every cluster that it cannot ask for 1.20 without these, and would refuse charts for newer ones.
+const KUBERNETES_OF_HELM: &[&str] = &[
+    "helm.sh/helm/v3/internal/version.version=v3.22.0",
+    "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1",
+    "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=36",
+    "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1",
+    "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=36",
+];
 
 /// A Go module and the binaries that come from it.
 pub(super) struct Set {
@@ -24,6 +36,8 @@ pub(super) struct Set {
     binaries: &'static [&'static str],
     /// What `go build` is to build: the tools that `go.mod` names, or the module's own main package.
     what: Build,
+    /// What the linker writes into variables.
+    stamps: &'static [&'static str],
     /// How long a first build takes.
     takes: &'static str,
 }
@@ -46,16 +60,30 @@ pub(super) const CONTROL_PLANE: Set = Set {
         "kwok",
     ],
     what: Build::Tools,
+    stamps: KUBERNETES,
     takes: "6 minutes on two cores",
 };
 pub(super) const NODE: Set = Set {
     module: "node",
     binaries: &["containerd", "containerd-shim-runc-v2", "ctr"],
     what: Build::Tools,
+    stamps: &[],
     takes: "2 minutes on two cores",
 };
-pub(super) const DNS: Set =
-    Set { module: "dns", binaries: &["coredns"], what: Build::Main("coredns"), takes: "a minute on two cores" };
+pub(super) const DNS: Set = Set {
+    module: "dns",
+    binaries: &["coredns"],
+    what: Build::Main("coredns"),
+    stamps: &[],
+    takes: "a minute on two cores",
+};
+pub(super) const HELM: Set = Set {
+    module: "helm",
+    binaries: &["helm"],
+    what: Build::Tools,
+    stamps: KUBERNETES_OF_HELM,
+    takes: "a minute and a half on two cores",
+};
 
 /// Builds a set if it is missing or out of date.
 pub(super) fn build(set: &Set) -> Result<()> {
@@ -102,10 +130,8 @@ fn key(set: &Set) -> Result<String> {
 }
 
 fn run(set: &Set, log: &std::path::Path) -> Result<()> {
-    let (version, major, minor) = KUBERNETES;
-    let package = "k8s.io/component-base/version";
-    let linker =
-        format!("-s -w -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}");
+    let stamps: String = set.stamps.iter().map(|stamp| format!(" -X {stamp}")).collect();
+    let linker = format!("-s -w{stamps}");
     let (into, what) = match set.what {
         Build::Tools => (format!("{}/", paths::binaries().display()), "tool"),
         Build::Main(name) => (paths::binary(name).display().to_string(), "."),

@@ -41,7 +41,7 @@ pub(crate) struct Stand {
 
 impl Stand {
     pub(crate) fn start() -> Result<Self> {
-        setup::prepare(setup::Needs { components: true, real_node: false, services: true })?;
+        setup::prepare(setup::Needs { components: true, services: true, ..setup::Needs::default() })?;
         guests::build_all()?;
         let redis = Redis::start(RedisOptions::default())?;
         let hole = BlackHole::make()?;

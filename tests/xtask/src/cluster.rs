@@ -77,6 +77,9 @@ fn up(node: bool, stand_in_nodes: usize, stop: &Stop) -> Result<()> {
                 began.elapsed().as_secs_f64()
             );
             println!("export KUBECONFIG={}", cluster.admin_kubeconfig().display());
+            if let Some(node) = cluster.node() {
+                println!("images come from the registry at {}, which takes any", node.registry()?.address());
+            }
             cluster.leave();
             Ok(())
         }

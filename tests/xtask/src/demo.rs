@@ -36,7 +36,7 @@ enum Scenario {
 pub(crate) fn run(arguments: &Arguments, stop: &Stop) -> Result<()> {
     let Scenario::Redis = arguments.scenario;
     let real = is_root() && !arguments.stand_in;
-    prepare(Needs { components: true, real_node: real, services: true })?;
+    prepare(Needs { real_node: real, helm: real, ..Needs::all() })?;
     let possible = if arguments.stand_in { Err("as asked for".to_owned()) } else { node::available() };
     if let Err(reason) = &possible {
         println!("no real pods here ({reason}): stand-ins play them, and the demo itself takes the work from the list");

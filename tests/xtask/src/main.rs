@@ -1,10 +1,11 @@
-//! The task runner: `cargo xtask demo`, `test`, `cluster`.
+//! The task runner: `cargo xtask demo`, `test`, `image`, `cluster`.
 //!
 //! Owns the command line and the request to stop that Ctrl-C makes. Refuses to do any work itself: that is in
 //! `bellows-tests` and in one file for each command.
 
 mod cluster;
 mod demo;
+mod image;
 mod prove;
 
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ enum Task {
     Demo(demo::Arguments),
     /// Prove everything: set-up, components, format, lints, dependencies, tests.
     Test(prove::Arguments),
+    /// Make the container image that the chart installs, without a container engine.
+    Image(image::Arguments),
     /// A cluster that stays, to try things with.
     #[command(subcommand)]
     Cluster(cluster::Task),
@@ -53,6 +56,7 @@ fn run(arguments: Arguments) -> Result<()> {
     match arguments.command {
         Task::Demo(arguments) => demo::run(&arguments, &stop),
         Task::Test(arguments) => prove::run(&arguments),
+        Task::Image(arguments) => image::run(&arguments),
         Task::Cluster(task) => cluster::run(&task, &stop),
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn steps(arguments: &Arguments, done: &mut Vec<Done>) -> Result<()> {
-    timed(done, "set-up", || prepare(Needs { real_node: is_root(), components: true, services: true }))?;
+    timed(done, "set-up", || prepare(Needs { real_node: is_root(), ..Needs::all() }))?;
     timed(done, "components", || guests::build_all().map(drop))?;
     if arguments.filter.is_empty() {
         cargo(done, &["fmt", "--all", "--check"])?;
