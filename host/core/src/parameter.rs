@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, seen_by_scaler};
 use crate::problem::Problem;
 use crate::scaler::{Parameter, Source, TriggerType};
 
@@ -40,6 +40,9 @@ pub fn resolve(kind: &TriggerType, sources: &Sources<'_>) -> Result<Settings, Ve
             (None, _) => {}
             // Two spellings of one thing may feed the same field: the one declared first wins.
             (Some(value), Some(feed)) => {
+                if let Some(seen) = seen_by_scaler(&feed.field, &value) {
+                    settings.push((parameter.name.clone(), seen));
+                }
                 fields.entry(&feed.connection).or_default().entry(feed.field.clone()).or_insert(value);
             }
             (Some(value), None) => settings.push((parameter.name.clone(), value)),
@@ -145,7 +148,7 @@ mod tests {
     fn what_feeds_a_connection_never_enters_the_component() {
         let resolved = resolve_with(&[("listName", " q "), ("address", "a:1"), ("password", "p")], &[], &[]).unwrap();
         assert_eq!(resolved.settings, [("listName".into(), "q".into()), ("listLength".into(), "5".into())]);
-        let Connection::Redis(redis) = &resolved.connections["redis"];
+        let Connection::Redis(redis) = &resolved.connections["redis"] else { panic!() };
         assert_eq!(redis.password.as_ref().map(|secret| secret.expose()), Some("p"));
     }
 
@@ -156,7 +159,7 @@ mod tests {
             &[("A", "env:1"), ("P", "from-env")],
             &[("address", "auth:1"), ("password", "from-auth")],
         );
-        let Connection::Redis(redis) = &resolved.unwrap().connections["redis"].clone();
+        let Connection::Redis(redis) = resolved.unwrap().connections["redis"].clone() else { panic!() };
         assert_eq!((redis.host.as_str(), redis.password.as_ref().unwrap().expose()), ("auth", "from-env"));
     }
 

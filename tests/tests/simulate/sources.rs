@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bellows_core::connection::Connection;
+use bellows_core::connection::{Connection, RedisConnection};
 use bellows_core::effect::Poll;
 use bellows_core::event::Endpoint;
 use bellows_core::failure::{Blame, Failure, FailureKind};
@@ -74,12 +74,7 @@ impl Sources {
     }
 
     fn host(&self, poll: &Poll) -> Option<&Host> {
-        poll.batch
-            .connections
-            .values()
-            .next()
-            .map(|Connection::Redis(redis)| redis)
-            .and_then(|redis| self.hosts.get(&redis.host))
+        redis(poll).and_then(|redis| self.hosts.get(&redis.host))
     }
 
     /// What a poll gives.
@@ -88,8 +83,7 @@ impl Sources {
             let failure = Failure::new(kind, Blame::Source, code, "the host says no").of_endpoint();
             (Endpoint::Failed(failure.clone()), poll.triggers.iter().map(|_| Err(failure.clone())).collect())
         };
-        let password =
-            poll.batch.connections.values().next().and_then(|Connection::Redis(redis)| redis.password.as_ref());
+        let password = redis(poll).and_then(|redis| redis.password.as_ref());
         let endpoint = match self.host(poll) {
             None => Endpoint::Unused,
             Some(host) if host.mood != Mood::Answers => return failed(FailureKind::Transient, "unreachable"),
@@ -131,5 +125,13 @@ impl Sources {
             }
         }
         Ok(vec![reading(&list)])
+    }
+}
+
+/// The connection of a poll; every scaler of these worlds speaks to Redis.
+fn redis(poll: &Poll) -> Option<&RedisConnection> {
+    match poll.batch.connections.values().next() {
+        Some(Connection::Redis(redis)) => Some(redis),
+        _ => None,
     }
 }

@@ -118,8 +118,8 @@ impl RedisView {
     fn find(&self, name: &str) -> Result<&RedisConnection, Failure> {
         match self.connections.get(name) {
             Some(Connection::Redis(connection)) => Ok(connection),
-            None => {
-                let message = format!("no connection {:?} is lent to this call", printable::line(name, 64));
+            _ => {
+                let message = format!("no Redis connection {:?} is lent to this call", printable::line(name, 64));
                 Err(Failure::new(FailureKind::Invalid, Blame::Scaler, "no-such-connection", message))
             }
         }

@@ -279,7 +279,7 @@ impl Bench {
 
     fn poll(&self, poll: &Poll) -> Option<Event> {
         let connection = poll.batch.connections.values().next().unwrap();
-        let Connection::Redis(redis) = connection;
+        let Connection::Redis(redis) = connection else { panic!("{connection:?}") };
         let source = self.sources.get(&redis.host).cloned().unwrap_or(Source::Value(0.0));
         let failure = |kind| Failure::new(kind, Blame::Source, "refused", "redis says no");
         let each = |outcome: Outcome| vec![outcome; poll.triggers.len()];
