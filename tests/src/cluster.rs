@@ -6,6 +6,7 @@
 mod control_plane;
 mod end;
 mod kubeconfig;
+mod options;
 mod stand_in;
 
 use std::fs;
@@ -20,43 +21,10 @@ use crate::authority::Authority;
 use crate::node::{self, Node};
 use crate::paths;
 use crate::process::{self, Life, Process, Record};
-use crate::wait::{self, Stop};
+use crate::wait;
 use control_plane::ControlPlane;
 pub use end::end;
-
-/// How a cluster is to be.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How often HPAs are evaluated. Kubernetes' default is 15 s.
-    pub hpa_sync_period: Duration,
-    /// How long HPAs remember a higher wish before they scale down. Kubernetes' default is 300 s.
-    pub downscale_stabilization: Duration,
-    /// Nodes without a machine: their pods are Ready at once and run nothing.
-    pub stand_in_nodes: usize,
-    /// A real node of this machine, with real pods. Needs root.
-    pub real_node: bool,
-    /// Whether it ends with us.
-    pub life: Life,
-    /// Where it keeps everything; an own folder below `target/cluster/run` by default.
-    pub directory: Option<PathBuf>,
-    /// Ends every wait early.
-    pub stop: Stop,
-}
-
-impl Default for Options {
-    /// A cluster for tests: HPAs are evaluated every second and forget at once; one stand-in node.
-    fn default() -> Self {
-        Self {
-            hpa_sync_period: Duration::from_secs(1),
-            downscale_stabilization: Duration::ZERO,
-            stand_in_nodes: 1,
-            real_node: false,
-            life: Life::WithUs,
-            directory: None,
-            stop: Stop::default(),
-        }
-    }
-}
+pub use options::Options;
 
 /// A running cluster. Dropping it ends it, unless it lives on its own.
 #[derive(Debug)]
@@ -169,6 +137,12 @@ impl Cluster {
     #[must_use]
     pub fn node(&self) -> Option<&Node> {
         self.node.as_ref()
+    }
+
+    /// How long what belongs to it may live.
+    #[must_use]
+    pub fn life(&self) -> Life {
+        self.options.life
     }
 
     /// The kubeconfig of an administrator.

@@ -8,15 +8,16 @@ pub mod bellows;
 mod layout;
 pub mod push;
 
+use std::fs;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::paths;
 
 /// Changes with the way images are put together, so that older ones are made again.
-const EDITION: &str = "1";
+const EDITION: &str = "2";
 
 /// An image in an archive that containerd can import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +39,16 @@ pub struct Contents {
     pub python: Vec<String>,
     /// Text files: where, and what.
     pub files: Vec<(String, String)>,
+    /// Programs of this machine that need no libraries: where, and from where.
+    pub programs: Vec<(String, PathBuf)>,
+    /// Scripts: where, and what.
+    pub scripts: Vec<(String, String)>,
+    /// What runs, if a Pod's own arguments are to come behind it.
+    pub entrypoint: Vec<String>,
     /// What runs, unless a Pod says otherwise.
     pub command: Vec<String>,
+    /// As whom: a number; root by default.
+    pub user: Option<String>,
 }
 
 impl Contents {
@@ -49,17 +58,22 @@ impl Contents {
     /// A package cannot be had or unpacked.
     pub fn assemble(&self) -> Result<Image> {
         let short = self.name.rsplit('/').next().unwrap_or(&self.name).replace(':', "-");
-        let archive = paths::target().join(format!("images/{short}-{}.tar", self.key()));
+        let archive = paths::target().join(format!("images/{short}-{}.tar", self.key()?));
         if !archive.is_file() {
             assemble::assemble(self, &archive)?;
         }
         Ok(Image { name: self.name.clone(), archive })
     }
 
-    fn key(&self) -> String {
-        let mut key = hex(&Sha256::digest(format!("{EDITION} {self:?}")));
+    fn key(&self) -> Result<String> {
+        let mut digest = Sha256::new();
+        digest.update(format!("{EDITION} {self:?}"));
+        for (_, program) in &self.programs {
+            digest.update(fs::read(program).with_context(|| format!("read {}", program.display()))?);
+        }
+        let mut key = hex(&digest.finalize());
         key.truncate(16);
-        key
+        Ok(key)
     }
 }
 
@@ -96,14 +110,33 @@ pub fn celery() -> Result<Image> {
     contents("celery", &["tzdata"], &["celery[redis]", "async-timeout"], &["python3", "-m", "celery"]).assemble()
 }
 
+/// RabbitMQ with its management, which reads `/etc/rabbitmq` as everywhere.
+///
+/// # Errors
+/// See [`Contents::assemble`].
+pub fn rabbitmq() -> Result<Image> {
+    rabbitmq_contents("docker.io/bellows/rabbitmq:1").assemble()
+}
+
+/// What is in it, under another name.
+pub(crate) fn rabbitmq_contents(name: &str) -> Contents {
+    let scripts = ["rabbitmq-server", "rabbitmqctl", "rabbitmq-plugins", "rabbitmq-diagnostics"];
+    let script = |script: &str| (format!("/usr/local/bin/{script}"), include_str!("image/rabbitmq.sh").to_owned());
+    Contents {
+        name: name.to_owned(),
+        scripts: scripts.map(script).to_vec(),
+        ..contents("rabbitmq", &["rabbitmq-server"], &[], &["rabbitmq-server"])
+    }
+}
+
 fn contents(name: &str, debian: &[&str], python: &[&str], command: &[&str]) -> Contents {
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     Contents {
         name: format!("docker.io/bellows/{name}:1"),
         debian: owned(debian),
         python: owned(python),
-        files: Vec::new(),
         command: owned(command),
+        ..Contents::default()
     }
 }
 
@@ -148,7 +181,7 @@ mod tests {
     fn another_file_is_another_image() {
         let one = contents("x", &["a"], &[], &[]);
         let other = Contents { files: vec![("/a".to_owned(), "b".to_owned())], ..one.clone() };
-        assert_ne!(one.key(), other.key());
-        assert_eq!(one.key(), one.clone().key());
+        assert_ne!(one.key().unwrap(), other.key().unwrap());
+        assert_eq!(one.key().unwrap(), one.clone().key().unwrap());
     }
 }

@@ -131,6 +131,16 @@ impl Process {
         }
     }
 
+    /// How it ended, if it has ended by itself.
+    ///
+    /// # Errors
+    /// It was stopped, or it cannot be looked after.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        let name = &self.recipe.name;
+        let Some(child) = self.child.as_mut() else { bail!("{name} is stopped") };
+        child.try_wait().with_context(|| format!("look after {name}"))
+    }
+
     /// The last lines of its log.
     #[must_use]
     pub fn log_tail(&self) -> String {

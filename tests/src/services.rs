@@ -1,16 +1,19 @@
-//! What runs beside a cluster: a Redis, a RabbitMQ, a registry, an address that swallows everything, and Bellows itself.
+//! What runs beside a cluster: a Redis, a RabbitMQ, a registry, metrics-server, an address that swallows everything, and
+//! Bellows itself.
 //!
 //! Owns these as plain processes and interfaces of the machine, removed when dropped. Refuses to touch a service that it
 //! did not start.
 
 mod bellows;
 mod black_hole;
-mod rabbitmq;
+pub mod metrics_server;
+pub(crate) mod rabbitmq;
 mod redis;
 mod registry;
 
 pub use bellows::{Bellows, BellowsOptions, install};
 pub use black_hole::BlackHole;
+pub use metrics_server::MetricsServer;
 pub use rabbitmq::{ClientCertificate, Held, Kind, RabbitMq, RabbitMqOptions};
 pub use redis::{Redis, RedisOptions};
 pub(crate) use registry::NAME as REGISTRY;

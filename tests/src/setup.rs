@@ -25,13 +25,17 @@ pub struct Needs {
     pub services: bool,
     /// Charts are to be rendered or installed, or the image that they name is to be made: helm.
     pub helm: bool,
+    /// HPAs are to hear of processor and memory: metrics-server.
+    pub metrics: bool,
+    /// KEDA's own tests are to run: stand-ins for the programs in their images.
+    pub keda: bool,
 }
 
 impl Needs {
     /// Everything.
     #[must_use]
     pub const fn all() -> Self {
-        Self { components: true, real_node: true, services: true, helm: true }
+        Self { components: true, real_node: true, services: true, helm: true, metrics: true, keda: true }
     }
 }
 
@@ -63,6 +67,12 @@ pub fn prepare(needs: Needs) -> Result<()> {
     }
     if needs.helm {
         sets.push(&binaries::HELM);
+    }
+    if needs.metrics {
+        sets.push(&binaries::METRICS_SERVER);
+    }
+    if needs.keda {
+        sets.push(&binaries::STAND_INS);
     }
     sets.into_iter().try_for_each(binaries::build)
 }

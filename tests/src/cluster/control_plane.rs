@@ -102,6 +102,7 @@ pub(super) struct ControlPlane {
     life: Life,
     hpa_sync_period: Duration,
     downscale_stabilization: Duration,
+    pod_start_up: Duration,
 }
 
 impl ControlPlane {
@@ -126,6 +127,7 @@ impl ControlPlane {
             life: options.life,
             hpa_sync_period: options.hpa_sync_period,
             downscale_stabilization: options.downscale_stabilization,
+            pod_start_up: options.pod_start_up,
         })
     }
 
@@ -243,8 +245,9 @@ impl ControlPlane {
                 "--horizontal-pod-autoscaler-downscale-stabilization={}ms",
                 self.downscale_stabilization.as_millis()
             ),
-            "--horizontal-pod-autoscaler-cpu-initialization-period=1s".to_owned(),
-            "--horizontal-pod-autoscaler-initial-readiness-delay=1s".to_owned(),
+            format!("--horizontal-pod-autoscaler-cpu-initialization-period={}ms", self.pod_start_up.as_millis()),
+            // A tenth, as in Kubernetes' own defaults.
+            format!("--horizontal-pod-autoscaler-initial-readiness-delay={}ms", self.pod_start_up.as_millis() / 10),
         ]);
         self.controller_manager = Some(self.start("kube-controller-manager", arguments)?);
         self.scheduler = Some(self.start("kube-scheduler", shared(self.ports.scheduler))?);
@@ -257,7 +260,8 @@ impl ControlPlane {
             return Ok(());
         }
         let stages = self.directory.join("kwok.yaml");
-        std::fs::write(&stages, stand_in::STAGES).with_context(|| format!("write {}", stages.display()))?;
+        std::fs::write(&stages, [stand_in::STAGES, stand_in::USAGE].concat())
+            .with_context(|| format!("write {}", stages.display()))?;
         let arguments = vec![
             format!("--kubeconfig={}", self.directory.join("admin.kubeconfig").display()),
             format!("--config={}", stages.display()),

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use super::control_plane::ORDER_OF_ENDS;
 use crate::node;
 use crate::process::Record;
+use crate::services::metrics_server;
 use crate::wait::{self, Stop};
 
 /// A killed process is gone in milliseconds, on a busy machine in a second.
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub fn end(directory: &Path) -> Result<()> {
     node::tear_down(directory)?;
     // What runs against the cluster goes before it.
-    for name in ["bellows"].into_iter().chain(ORDER_OF_ENDS) {
+    for name in ["bellows", metrics_server::NAME].into_iter().chain(ORDER_OF_ENDS) {
         if let Some(record) = Record::read(directory, name) {
             record.signal(Signal::KILL);
             let gone = || Ok((!record.runs()).then_some(()));

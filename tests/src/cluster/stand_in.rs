@@ -1,7 +1,8 @@
 //! Nodes and pods that run nothing, played by kwok.
 //!
 //! Owns what kwok does at each stage of their lives: nodes are Ready at once, pods run at once, those of Jobs succeed,
-//! deleted ones go at once. Refuses to look after any node that is not labelled `type=kwok`.
+//! deleted ones go at once. They use what their annotations say, for whoever measures. Refuses to look after any node that
+//! is not labelled `type=kwok`.
 
 /// What kwok does. Heartbeats of nodes are leases, which it renews by itself.
 pub(super) const STAGES: &str = r#"
@@ -100,12 +101,83 @@ spec:
     delete: true
 "#;
 
+/// What a stand-in node tells of its pods, in the kubelet's words. A container uses what the pod's annotation
+/// `usage.bellows.dev/cpu.NAME` says, or else `usage.bellows.dev/cpu`, or else next to nothing; the same for memory.
+pub(super) const USAGE: &str = r#"
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: ClusterResourceUsage
+metadata: {name: from-annotations}
+spec:
+  usages:
+  - usage:
+      cpu:
+        expression: |
+          ("usage.bellows.dev/cpu." + container.name) in pod.metadata.annotations
+          ? Quantity(pod.metadata.annotations["usage.bellows.dev/cpu." + container.name])
+          : "usage.bellows.dev/cpu" in pod.metadata.annotations
+          ? Quantity(pod.metadata.annotations["usage.bellows.dev/cpu"])
+          : Quantity("1m")
+      memory:
+        expression: |
+          ("usage.bellows.dev/memory." + container.name) in pod.metadata.annotations
+          ? Quantity(pod.metadata.annotations["usage.bellows.dev/memory." + container.name])
+          : "usage.bellows.dev/memory" in pod.metadata.annotations
+          ? Quantity(pod.metadata.annotations["usage.bellows.dev/memory"])
+          : Quantity("1Mi")
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Metric
+metadata: {name: usage}
+spec:
+  path: "/metrics/nodes/{nodeName}/metrics/resource"
+  metrics:
+  - name: container_start_time_seconds
+    dimension: container
+    help: when it started
+    kind: gauge
+    labels:
+    - {name: container, value: container.name}
+    - {name: namespace, value: pod.metadata.namespace}
+    - {name: pod, value: pod.metadata.name}
+    value: pod.SinceSecond()
+  - name: container_cpu_usage_seconds_total
+    dimension: container
+    help: processor used
+    kind: counter
+    labels:
+    - {name: container, value: container.name}
+    - {name: namespace, value: pod.metadata.namespace}
+    - {name: pod, value: pod.metadata.name}
+    value: pod.CumulativeUsage("cpu", container.name)
+  - name: container_memory_working_set_bytes
+    dimension: container
+    help: memory used
+    kind: gauge
+    labels:
+    - {name: container, value: container.name}
+    - {name: namespace, value: pod.metadata.namespace}
+    - {name: pod, value: pod.metadata.name}
+    value: pod.Usage("memory", container.name)
+  - name: node_cpu_usage_seconds_total
+    dimension: node
+    help: processor used
+    kind: counter
+    value: node.CumulativeUsage("cpu")
+  - name: node_memory_working_set_bytes
+    dimension: node
+    help: memory used
+    kind: gauge
+    value: node.Usage("memory")
+"#;
+
 /// Manifests of `count` nodes, numbered from `first`.
 pub(super) fn nodes(first: usize, count: usize) -> String {
     let one = |number: usize| {
         format!(
             "apiVersion: v1\nkind: Node\nmetadata:\n  name: stand-in-{number}\n  labels: {{type: kwok, \
-             kubernetes.io/hostname: stand-in-{number}}}\n  annotations: {{kwok.x-k8s.io/node: fake}}\n---\n"
+             kubernetes.io/hostname: stand-in-{number}}}\n  annotations: {{kwok.x-k8s.io/node: fake, \
+             metrics.k8s.io/resource-metrics-path: /metrics/nodes/stand-in-{number}/metrics/resource}}\n---\n"
         )
     };
     (first..first + count).map(one).collect()

@@ -88,8 +88,17 @@ fn fill(contents: &Contents, work: &Path) -> Result<()> {
     if !contents.python.is_empty() {
         add_python(&contents.python, &root)?;
     }
-    for (path, text) in &contents.files {
+    for (path, text) in contents.files.iter().chain(&contents.scripts) {
         write(&root.join(path.trim_start_matches('/')), text)?;
+    }
+    for (path, program) in &contents.programs {
+        fs::copy(program, root.join(path.trim_start_matches('/')))
+            .with_context(|| format!("copy {}", program.display()))?;
+    }
+    let runnable = contents.scripts.iter().map(|(path, _)| path).chain(contents.programs.iter().map(|(path, _)| path));
+    for path in runnable {
+        fs::set_permissions(root.join(path.trim_start_matches('/')), fs::Permissions::from_mode(0o755))
+            .with_context(|| format!("make {path} runnable"))?;
     }
     Ok(())
 }
@@ -193,7 +202,13 @@ fn pack(contents: &Contents, work: &Path, archive: &Path) -> Result<()> {
     let config = json!({
         "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
         "os": "linux",
-        "config": {"Env": environment, "Cmd": contents.command, "WorkingDir": "/app"},
+        "config": {
+            "Env": environment,
+            "Entrypoint": contents.entrypoint,
+            "Cmd": contents.command,
+            "User": contents.user.as_deref().unwrap_or_default(),
+            "WorkingDir": "/app",
+        },
         "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{layer_digest}")]},
     });
     let (config_digest, config_size) = add_blob(&blobs, &config.to_string())?;

@@ -1,26 +1,25 @@
 //! KEDA's example of Celery workers on a Redis list with TLS and a password: work arrives at zero, and is done.
 //!
-//! Owns the order of events; the stage is set in `stage`, and what happens on it is watched in `watch`. Refuses to change
-//! the manifests: only the host of Redis is filled in.
+//! Owns the order of events; the stage is set in `stage`, and what is seen on it becomes `moments`. Refuses to change the
+//! manifests: only the host of Redis is filled in.
 
+mod moments;
 mod stage;
-mod watch;
 
 use std::fs;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::start_bellows;
+use super::watch::{Row, Watch, Workload};
 use crate::cluster::{Cluster, Options};
+use crate::paths;
 use crate::process::Life;
-use crate::services::{Bellows, BellowsOptions, free_port, install};
 use crate::wait::Stop;
-use crate::{node, paths};
+pub use moments::Moments;
 use stage::Broker;
-pub use watch::Moments;
-use watch::Watch;
 
 /// Tasks that the producer sends: twelve replicas' worth, which the object's ten have to share.
 const TASKS: usize = 120;
@@ -28,6 +27,15 @@ const TASKS: usize = 120;
 /// Work has to be noticed within one polling interval and to be done by at most ten workers: 120 tasks of 2 s are 24 s for
 /// ten and 240 s for one. The cooldown of 200 s and a minute of slack come on top.
 const LIMIT: Duration = Duration::from_secs(240 + 200 + 160);
+
+/// What is watched.
+const WORKLOAD: Workload = Workload {
+    namespace: "default",
+    object: "redis-scaledobject",
+    deployment: "celery-worker",
+    waiting: &[("list", 4)],
+    autoscaler: 24,
+};
 
 /// How it is played.
 #[derive(Clone, Debug)]
@@ -47,14 +55,12 @@ pub struct Setting {
 pub fn play(setting: &Setting) -> Result<Moments> {
     println!("starting a cluster");
     let mut cluster = Cluster::start(Options {
-        // Kubernetes' own defaults, as on anybody's cluster.
-        hpa_sync_period: Duration::from_secs(15),
-        downscale_stabilization: Duration::from_secs(300),
         stand_in_nodes: usize::from(!setting.real),
         real_node: setting.real,
         life: life(setting),
         directory: setting.keep.then(|| paths::cluster_output().join("dev")),
         stop: setting.stop.clone(),
+        ..Options::as_anywhere()
     })?;
     let shown = show(&mut cluster, setting);
     if setting.keep {
@@ -73,15 +79,17 @@ fn life(setting: &Setting) -> Life {
 fn show(cluster: &mut Cluster, setting: &Setting) -> Result<Moments> {
     let stop = &setting.stop;
     let broker = if setting.real { Broker::pod(cluster)? } else { Broker::process()? };
-    let mut bellows = start_bellows(cluster, &broker, setting)?;
+    let mut bellows = start_bellows(cluster, Some(broker.authority()?), stop)?;
     println!("applying the Secret, the Deployment and the ScaledObject");
     stage::apply_workload(cluster, &broker)?;
-    let mut watch = Watch::new(cluster, &broker);
+    let mut watch = Watch::new(cluster, WORKLOAD, &broker);
     println!("waiting until Bellows has stopped the idle worker (there is no work yet)");
-    watch.until(stop, LIMIT, "the worker is stopped", |now, _| now.stopped())?;
+    watch.until(stop, LIMIT, "the worker is stopped", Row::stopped)?;
     println!("sending {TASKS} tasks; at the end the cooldown of 200 s passes, so all of it takes four to five minutes");
     stage::send_work(cluster, &broker, TASKS)?;
-    let moments = watch.until(stop, LIMIT, "all work is done and the workers are stopped", |now, moments| {
+    let mut moments = Moments::default();
+    watch.until(stop, LIMIT, "all work is done and the workers are stopped", |now| {
+        moments.note(now);
         moments.drained.is_some() && now.stopped()
     })?;
     bellows.process().check()?;
@@ -90,27 +98,6 @@ fn show(cluster: &mut Cluster, setting: &Setting) -> Result<Moments> {
         println!("Bellows ended with {status}");
     }
     Ok(moments)
-}
-
-fn start_bellows(cluster: &Cluster, broker: &Broker, setting: &Setting) -> Result<Bellows> {
-    println!("installing Bellows: definitions, RBAC, external metrics API");
-    let port = free_port(Ipv4Addr::LOCALHOST.into())?;
-    install(cluster, port)?;
-    let options = BellowsOptions {
-        ca_dir: Some(broker.authority()?),
-        dns_server: setting.real.then(|| node::DNS_SERVER.to_owned()),
-        metrics_port: Some(port),
-        life: life(setting),
-        ..BellowsOptions::default()
-    };
-    let mut bellows = Bellows::start(cluster, &options)?;
-    bellows.wait_until_ready(&setting.stop, Duration::from_secs(60))?;
-    let available = ["wait", "--for=condition=Available", "apiservice/v1beta1.external.metrics.k8s.io", "--timeout=1s"];
-    cluster.wait_for("the external metrics API is available", Duration::from_secs(60), || {
-        bellows.process().check()?;
-        Ok(Some(cluster.kubectl(&available)?))
-    })?;
-    Ok(bellows)
 }
 
 /// A folder with only the certificate that Bellows is to trust.

@@ -22,7 +22,7 @@ use crate::paths;
 use crate::process::{Life, Process, Recipe};
 use crate::wait::{self, Stop};
 pub use api::Kind;
-use api::encode;
+pub(crate) use api::{Management, encode};
 pub use wire::Held;
 
 /// The server itself. The script of this name in the search path changes the user first, and writes where the machine's

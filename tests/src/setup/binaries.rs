@@ -84,6 +84,22 @@ pub(super) const HELM: Set = Set {
     stamps: KUBERNETES_OF_HELM,
     takes: "a minute and a half on two cores",
 };
+/// It does not belong in the control plane's module, whose dependencies it would raise.
+pub(super) const METRICS_SERVER: Set = Set {
+    module: "metrics-server",
+    binaries: &["metrics-server"],
+    what: Build::Tools,
+    stamps: &[],
+    takes: "2 minutes on two cores",
+};
+/// Plays the programs in the images of KEDA's tests.
+pub(super) const STAND_INS: Set = Set {
+    module: "stand-ins",
+    binaries: &["stand-ins"],
+    what: Build::Main("stand-ins"),
+    stamps: &[],
+    takes: "some seconds",
+};
 
 /// Builds a set if it is missing or out of date.
 pub(super) fn build(set: &Set) -> Result<()> {
@@ -115,12 +131,11 @@ pub(super) fn build(set: &Set) -> Result<()> {
 fn key(set: &Set) -> Result<String> {
     let folder = paths::cluster_sources().join(set.module);
     let mut digest = Sha256::new();
-    for name in ["go.mod", "go.sum", "main.go"] {
-        match fs::read(folder.join(name)) {
-            Ok(bytes) => digest.update(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(|| format!("read {name} of {}", set.module)),
-        }
+    let entries = fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))?.flatten();
+    let mut sources: Vec<_> = entries.map(|entry| entry.path()).collect();
+    sources.sort();
+    for path in sources {
+        digest.update(fs::read(&path).with_context(|| format!("read {}", path.display()))?);
     }
     let mut version = Command::new("go");
     let version = output(version.args(["env", "GOVERSION"]).current_dir(&folder));

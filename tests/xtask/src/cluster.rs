@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use bellows_tests::cluster::{Cluster, Options, end};
@@ -62,13 +62,12 @@ fn up(node: bool, stand_in_nodes: usize, stop: &Stop) -> Result<()> {
     }
     let began = Instant::now();
     let options = Options {
-        hpa_sync_period: Duration::from_secs(15),
-        downscale_stabilization: Duration::from_secs(300),
         stand_in_nodes,
         real_node: node,
         life: Life::OnItsOwn,
         directory: Some(directory()),
         stop: stop.clone(),
+        ..Options::as_anywhere()
     };
     match Cluster::start(options) {
         Ok(cluster) => {

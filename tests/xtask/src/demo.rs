@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the Celery workers of KEDA's manifests, scaled by Bellows on this machine.
+//! `cargo xtask demo`: Celery workers as people have them, scaled by Bellows on this machine.
 //!
 //! Owns what it takes on this machine, and the timeline at the end; what is shown is the scenario that a test proves too.
 
@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use bellows_tests::scenario::redis::{Moments, Setting, play};
+use bellows_tests::scenario::{rabbitmq, redis};
 use bellows_tests::setup::{Needs, is_root, prepare};
 use bellows_tests::wait::Stop;
 use bellows_tests::{guests, node, paths};
@@ -26,25 +26,41 @@ pub(crate) struct Arguments {
     scenario: Scenario,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Scenario {
-    /// Celery workers on a Redis list, with TLS and a password.
+    /// Celery workers on a Redis list, with TLS and a password: KEDA's example.
     Redis,
+    /// Celery workers on two RabbitMQ brokers, scaled by both queues and their processor: Zapier's article.
+    Rabbitmq,
 }
 
 /// Runs it.
 pub(crate) fn run(arguments: &Arguments, stop: &Stop) -> Result<()> {
-    let Scenario::Redis = arguments.scenario;
     let real = is_root() && !arguments.stand_in;
-    prepare(Needs { real_node: real, helm: real, ..Needs::all() })?;
+    let metrics = arguments.scenario == Scenario::Rabbitmq;
+    prepare(Needs { real_node: real, helm: real, metrics, keda: false, ..Needs::all() })?;
     let possible = if arguments.stand_in { Err("as asked for".to_owned()) } else { node::available() };
     if let Err(reason) = &possible {
+        if arguments.scenario == Scenario::Rabbitmq {
+            bail!(
+                "the processor of stand-ins has no load: this scenario needs real pods, and there are none ({reason})"
+            );
+        }
         println!("no real pods here ({reason}): stand-ins play them, and the demo itself takes the work from the list");
     }
     println!("building Bellows and its scalers");
     build()?;
     guests::build_all()?;
-    tell(&play(&Setting { real: possible.is_ok(), keep: arguments.keep, stop: stop.clone() })?)
+    let (keep, stop) = (arguments.keep, stop.clone());
+    match arguments.scenario {
+        Scenario::Redis => tell(&redis::play(&redis::Setting { real: possible.is_ok(), keep, stop })?),
+        Scenario::Rabbitmq => {
+            let course = rabbitmq::play(&rabbitmq::Setting { quick: false, keep, stop })?;
+            println!("\nlooked at once a second:");
+            course.steps.iter().for_each(|(what, seconds)| println!("{what:<56} {seconds:>6.1} s"));
+            Ok(())
+        }
+    }
 }
 
 /// Builds what the demo runs. The whole workspace is named, so that libraries have the same features as in tests, and are
@@ -62,7 +78,7 @@ fn build() -> Result<()> {
 }
 
 /// Prints when what happened, and fails if something did not.
-fn tell(moments: &Moments) -> Result<()> {
+fn tell(moments: &redis::Moments) -> Result<()> {
     let Some(arrived) = moments.arrived else { bail!("no work was ever seen in the list") };
     let after = |moment: Option<Instant>| moment.map(|moment| moment.saturating_duration_since(arrived).as_secs_f64());
     let lines = [

@@ -15,10 +15,9 @@ use crate::authority::{Authority, Subject};
 use crate::cluster::Cluster;
 use crate::image;
 use crate::process::output;
+use crate::scenario::watch::Work;
 use crate::services::{Redis, RedisOptions};
 
-/// The workload, as `bellows why` is asked for it.
-pub(super) const OBJECT: &str = "default/redis-scaledobject";
 /// The password, in the clear; the Secret holds it encoded.
 const PASSWORD: &str = "foobared";
 /// The list that Celery uses.
@@ -87,9 +86,11 @@ impl Broker {
         };
         trusted(certificate.parent().unwrap_or(Path::new(".")), certificate)
     }
+}
 
+impl Work for Broker {
     /// How many items wait in the list.
-    pub(super) fn length(&self) -> Result<usize> {
+    fn waiting(&self) -> Result<Vec<Option<usize>>> {
         let answer = match self {
             Self::Pod { address, authority } => {
                 let mut command = Command::new("timeout");
@@ -110,11 +111,12 @@ impl Broker {
             }
             Self::Process(redis) => redis.cli(&["LLEN", LIST])?,
         };
-        answer.trim().parse().with_context(|| format!("read the length of the list in {answer:?}"))
+        let length = answer.trim().parse().with_context(|| format!("read the length of the list in {answer:?}"))?;
+        Ok(vec![Some(length)])
     }
 
     /// Takes items from the list as that many workers do in a second, where no worker does it.
-    pub(super) fn drain(&self, workers: usize, turn: usize) -> Result<()> {
+    fn turn(&self, workers: usize, turn: usize) -> Result<()> {
         // A task takes two seconds on average: half of the workers finish one in each second.
         let taken = if turn.is_multiple_of(2) { workers.div_ceil(2) } else { workers / 2 };
         match self {

@@ -68,8 +68,7 @@ impl RabbitMq {
     /// # Errors
     /// There is no such queue, or no statistics of it yet.
     pub fn ready(&self, vhost: &str, queue: &str) -> Result<u64> {
-        let seen = self.api("GET", &queue_path(vhost, queue), None)?;
-        seen.get("messages_ready").and_then(Value::as_u64).with_context(|| format!("no statistics of {queue} yet"))
+        self.management().ready(vhost, queue)
     }
 
     /// Makes a virtual host on which the administrator may do everything.
@@ -140,8 +139,36 @@ impl RabbitMq {
     /// # Errors
     /// It does not answer, or says no; the error holds its status and reason.
     pub fn api(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        self.management().ask(method, path, body)
+    }
+
+    fn management(&self) -> Management {
+        Management {
+            address: self.ports.own_http,
+            user: self.options.user.clone(),
+            password: self.options.password.clone(),
+        }
+    }
+}
+
+/// The management of any RabbitMQ, in the clear: of one in a pod too.
+#[derive(Clone, Debug)]
+pub(crate) struct Management {
+    pub(crate) address: SocketAddr,
+    pub(crate) user: String,
+    pub(crate) password: String,
+}
+
+impl Management {
+    /// How many messages are ready in a queue.
+    pub(crate) fn ready(&self, vhost: &str, queue: &str) -> Result<u64> {
+        let seen = self.ask("GET", &queue_path(vhost, queue), None)?;
+        seen.get("messages_ready").and_then(Value::as_u64).with_context(|| format!("no statistics of {queue} yet"))
+    }
+
+    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
         let told = format!("{method} /api{path}");
-        let credentials = STANDARD.encode(format!("{}:{}", self.options.user, self.options.password));
+        let credentials = STANDARD.encode(format!("{}:{}", self.user, self.password));
         let body = body.map(Value::to_string).unwrap_or_default();
         // The old protocol version asks for a plain body and a closed connection.
         let request = format!(
@@ -149,7 +176,7 @@ impl RabbitMq {
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        let answer = ask(self.ports.own_http, &request).with_context(|| format!("ask RabbitMQ: {told}"))?;
+        let answer = ask(self.address, &request).with_context(|| format!("ask RabbitMQ: {told}"))?;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
         let status = head.lines().next().unwrap_or_default();
         match status.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok()) {
@@ -174,7 +201,7 @@ fn queue_path(vhost: &str, queue: &str) -> String {
 }
 
 /// A part of a URI, with everything encoded that may mean something.
-pub(super) fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let one = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),

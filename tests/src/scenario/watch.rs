@@ -1,16 +1,14 @@
-//! Watching: a table while it runs, and the moments that make up its timeline.
+//! Watching a workload: a table while it runs.
 //!
-//! Owns one look a second at the list, the HPA, the Deployment and Bellows' own reason. Refuses to print the same row or
-//! the same reason twice in a row; a sign of life comes every ten seconds.
+//! Owns one look a second at the work that waits, the HPA, the Deployment and Bellows' own reason. Refuses to print the
+//! same row or the same reason twice in a row; a sign of life comes every ten seconds.
 
-use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::stage::{Broker, OBJECT};
 use crate::cluster::Cluster;
 use crate::paths;
 use crate::process::output;
@@ -21,15 +19,40 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// The longest silence.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// What is watched.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Workload {
+    pub(super) namespace: &'static str,
+    /// The ScaledObject.
+    pub(super) object: &'static str,
+    pub(super) deployment: &'static str,
+    /// What the columns with waiting work are called, each with its width.
+    pub(super) waiting: &'static [(&'static str, usize)],
+    /// How wide the column with the HPA is.
+    pub(super) autoscaler: usize,
+}
+
+/// What waits to be done.
+pub(super) trait Work {
+    /// How much waits, in the order of [`Workload::waiting`]; nothing where it cannot be asked just now.
+    fn waiting(&self) -> Result<Vec<Option<usize>>>;
+
+    /// Called after each look, with the workers that are ready, where work has to be done for stand-ins.
+    fn turn(&self, _ready: usize, _turn: usize) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// What was seen at one look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Row {
-    length: usize,
-    wanted: usize,
-    present: usize,
-    ready: usize,
-    autoscaler: String,
-    why: String,
+    pub(super) waiting: Vec<Option<usize>>,
+    /// Replicas that are asked for, that are there, and that are ready.
+    pub(super) wanted: usize,
+    pub(super) present: usize,
+    pub(super) ready: usize,
+    pub(super) autoscaler: String,
+    pub(super) why: String,
 }
 
 impl Row {
@@ -37,62 +60,18 @@ impl Row {
     pub(super) fn stopped(&self) -> bool {
         self.wanted == 0 && self.present == 0
     }
-}
 
-/// When what was first seen, once there was work.
-#[derive(Clone, Debug, Default)]
-pub struct Moments {
-    /// The list was not empty.
-    pub arrived: Option<Instant>,
-    /// A replica was wanted.
-    pub scaled: Option<Instant>,
-    /// A replica was ready.
-    pub ready: Option<Instant>,
-    /// As many replicas were ready as were ever wanted.
-    pub all_ready: Option<Instant>,
-    /// The list was empty.
-    pub drained: Option<Instant>,
-    /// No replica was wanted, and none was left.
-    pub stopped: Option<Instant>,
-    /// The most replicas that were ever wanted.
-    pub wanted_most: usize,
-    /// What `kubectl get hpa` showed, from TARGETS to REPLICAS, each once and in the order of the alphabet.
-    pub autoscaler: BTreeSet<String>,
-}
-
-impl Moments {
-    fn note(&mut self, row: &Row) {
-        let now = Instant::now();
-        if row.length > 0 {
-            self.arrived.get_or_insert(now);
-        }
-        if self.arrived.is_none() {
-            return;
-        }
-        if row.wanted > self.wanted_most {
-            self.wanted_most = row.wanted;
-            self.all_ready = None;
-        }
-        if !row.autoscaler.is_empty() {
-            self.autoscaler.insert(row.autoscaler.clone());
-        }
-        let first = |moment: &mut Option<Instant>, seen: bool| {
-            if seen {
-                moment.get_or_insert(now);
-            }
-        };
-        first(&mut self.scaled, row.wanted > 0);
-        first(&mut self.ready, row.ready > 0);
-        first(&mut self.all_ready, row.ready > 0 && row.ready == self.wanted_most);
-        first(&mut self.drained, row.length == 0);
-        first(&mut self.stopped, row.stopped() && self.scaled.is_some());
+    /// Whether exactly this many workers are wanted, there, and ready.
+    pub(super) fn at(&self, count: usize) -> bool {
+        (self.wanted, self.present, self.ready) == (count, count, count)
     }
 }
 
 /// Looks and prints.
 pub(super) struct Watch<'a> {
     cluster: &'a Cluster,
-    broker: &'a Broker,
+    workload: Workload,
+    work: &'a dyn Work,
     began: Instant,
     printed: Option<(Instant, Row)>,
     turn: usize,
@@ -100,49 +79,58 @@ pub(super) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     /// Prints the table's head.
-    pub(super) fn new(cluster: &'a Cluster, broker: &'a Broker) -> Self {
-        println!("{:>6}  {:>4}  {:>11}  {:<24}  why", "time", "list", "ready/want", "kubectl get hpa");
-        Self { cluster, broker, began: Instant::now(), printed: None, turn: 0 }
+    pub(super) fn new(cluster: &'a Cluster, workload: Workload, work: &'a dyn Work) -> Self {
+        let waiting = columns(&workload, |name, _| name.to_owned());
+        let width = workload.autoscaler;
+        println!("{:>6}  {waiting}  {:>10}  {:<width$}  why", "time", "ready/want", "kubectl get hpa");
+        Self { cluster, workload, work, began: Instant::now(), printed: None, turn: 0 }
     }
 
-    /// Looks once a second until `enough`, at most for `limit`.
+    /// Looks once a second until `enough`, at most for `limit`, and says what it saw then.
     pub(super) fn until(
         &mut self,
         stop: &Stop,
         limit: Duration,
         what: &str,
-        enough: impl Fn(&Row, &Moments) -> bool,
-    ) -> Result<Moments> {
+        mut enough: impl FnMut(&Row) -> bool,
+    ) -> Result<Row> {
         let began = Instant::now();
-        let mut moments = Moments::default();
         while began.elapsed() < limit {
             if stop.requested() {
                 bail!("interrupted");
             }
             let looked = Instant::now();
             let row = self.look()?;
-            moments.note(&row);
             self.print(&row);
-            if enough(&row, &moments) {
-                return Ok(moments);
+            if enough(&row) {
+                return Ok(row);
             }
-            self.broker.drain(row.ready, self.turn)?;
+            self.work.turn(row.ready, self.turn)?;
             self.turn += 1;
             std::thread::sleep(PERIOD.saturating_sub(looked.elapsed()));
         }
         bail!("waited {} s until {what}, which did not happen", limit.as_secs())
     }
 
+    /// Since the table began.
+    pub(super) fn seconds(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+
     fn look(&self) -> Result<Row> {
-        let deployment = self.cluster.kubectl(&["get", "deployment", "celery-worker", "--output=json"])?;
-        let deployment: Value = serde_json::from_str(&deployment).context("read the Deployment")?;
+        let Workload { namespace, object, deployment, .. } = self.workload;
+        let get = |kind: &str, name: &str, format: &str| {
+            self.cluster.kubectl(&["get", kind, name, "--namespace", namespace, format])
+        };
+        let seen = get("deployment", deployment, "--output=json")?;
+        let seen: Value = serde_json::from_str(&seen).context("read the Deployment")?;
         let count = |path: &str| {
-            let value = deployment.pointer(path).and_then(Value::as_u64).unwrap_or_default();
+            let value = seen.pointer(path).and_then(Value::as_u64).unwrap_or_default();
             usize::try_from(value).unwrap_or_default()
         };
-        let autoscaler = self.cluster.kubectl(&["get", "hpa", "keda-hpa-redis-scaledobject", "--no-headers"]);
+        let autoscaler = get("hpa", &format!("keda-hpa-{object}"), "--no-headers");
         Ok(Row {
-            length: self.broker.length()?,
+            waiting: self.work.waiting()?,
             wanted: count("/spec/replicas"),
             present: count("/status/replicas"),
             ready: count("/status/readyReplicas"),
@@ -154,7 +142,8 @@ impl<'a> Watch<'a> {
     /// What Bellows says about the workload: its latest decision.
     fn why(&self) -> String {
         let mut command = Command::new(paths::bellows());
-        command.args(["why", OBJECT, "--output=json", "--kubeconfig"]).arg(self.cluster.admin_kubeconfig());
+        let name = format!("{}/{}", self.workload.namespace, self.workload.object);
+        command.args(["why", &name, "--output=json", "--kubeconfig"]).arg(self.cluster.admin_kubeconfig());
         let answer = output(&mut command).and_then(|text| serde_json::from_str(&text).context("read Bellows' answer"));
         answer.map_or_else(|_unknown| "not known to Bellows yet".to_owned(), |answer| latest(&answer))
     }
@@ -165,14 +154,27 @@ impl<'a> Watch<'a> {
             None => true,
         };
         if due {
-            let replicas = format!("{}/{}", row.ready, row.wanted);
-            let seconds = self.began.elapsed().as_secs();
             let known = self.printed.as_ref().is_some_and(|(_, last)| last.why == row.why);
             let why = if known { "" } else { row.why.as_str() };
-            println!("{seconds:>4} s  {:>4}  {replicas:>11}  {:<24}  {why}", row.length, row.autoscaler);
+            println!("{:>4} s  {}  {why}", self.began.elapsed().as_secs(), self.cells(row));
             self.printed = Some((Instant::now(), row.clone()));
         }
     }
+
+    fn cells(&self, row: &Row) -> String {
+        let waiting = columns(&self.workload, |_, place| match row.waiting.get(place) {
+            Some(Some(count)) => count.to_string(),
+            _ => "?".to_owned(),
+        });
+        let replicas = format!("{}/{}", row.ready, row.wanted);
+        format!("{waiting}  {replicas:>10}  {:<width$}", row.autoscaler, width = self.workload.autoscaler)
+    }
+}
+
+fn columns(workload: &Workload, text: impl Fn(&str, usize) -> String) -> String {
+    let cells = workload.waiting.iter().enumerate();
+    let cells: Vec<String> = cells.map(|(place, (name, width))| format!("{:>width$}", text(name, place))).collect();
+    cells.join("  ")
 }
 
 /// The latest decision. A change tells more than the rest that follows it in the same second.
@@ -212,14 +214,5 @@ mod tests {
             {"date": "2026-11-23T19:54:05.2Z", "text": "hold: active"},
         ]});
         assert_eq!(latest(&answer), "0 → 4: busy");
-    }
-
-    #[test]
-    fn more_wanted_replicas_move_the_moment_at_which_all_are_ready() {
-        let mut moments = Moments::default();
-        moments.note(&Row { length: 5, wanted: 1, present: 1, ready: 1, ..Row::default() });
-        assert!(moments.all_ready.is_some());
-        moments.note(&Row { length: 50, wanted: 5, present: 5, ready: 1, ..Row::default() });
-        assert!(moments.all_ready.is_none());
     }
 }
