@@ -150,9 +150,11 @@ mod tests {
                 default: None,
                 sources: sources.to_vec(),
                 feeds: feeds.map(|field| Feed { connection: "redis".into(), field: field.into() }),
+                deprecated: (name == "list").then(|| "give listName instead".into()),
             };
             let parameters = vec![
                 parameter("listName", &[From::Metadata, From::Environment], None),
+                parameter("list", &[From::Metadata], None),
                 parameter("address", &[From::Metadata, From::Environment], Some("addresses")),
                 parameter("password", &[From::Environment], Some("password")),
             ];

@@ -120,7 +120,7 @@ async fn plan_trigger(
             Ok(Planned { scaler, trigger, connections: settings.connections, metrics })
         }
         Err(PlanError::Problems(problems)) => {
-            let problems = problems.into_iter().map(|problem| problem.under("metadata")).collect();
+            let problems = problems.into_iter().map(Problem::of_trigger).collect();
             Err(Refusal { problems, retry: reads_environment })
         }
         Err(PlanError::Failed(failure)) => {
@@ -212,6 +212,7 @@ mod tests {
             default: None,
             sources: vec![Source::Metadata, Source::Environment],
             feeds: None,
+            deprecated: None,
         };
         let (summary, connections) = (String::new(), Vec::new());
         let kind = TriggerType { name: "list".into(), summary: summary.clone(), parameters: vec![list], connections };

@@ -5,8 +5,9 @@
 use crate::connection::{Connection, ConnectionType, Source};
 use crate::desk::Desk;
 use crate::failure::{Failure, Result};
+use crate::native::{Native, NativeMetric};
 use crate::scaler::{Instant, Metric, Problem, Reading, Scaler, TargetType};
-use crate::settings::Parameter;
+use crate::settings::{Parameter, Settings};
 
 /// A trigger as the host hands it over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub struct TriggerType {
 }
 
 /// What a scaler says of itself.
-pub fn trigger_type<T: Scaler>() -> TriggerType {
+pub fn trigger_type<T: Settings>() -> TriggerType {
     TriggerType {
         name: T::TRIGGER_TYPE,
         summary: T::SUMMARY,
@@ -72,6 +73,14 @@ pub fn plan<T: Scaler>(trigger: &Trigger) -> Result<Metric, Vec<Problem>> {
         }
         _ => Err(problems),
     }
+}
+
+/// The metric of a trigger that Kubernetes measures itself.
+///
+/// # Errors
+/// Everything that is wrong with its settings.
+pub fn plan_native<T: Native>(trigger: &Trigger) -> Result<NativeMetric, Vec<Problem>> {
+    T::parse(&trigger.settings)?.plan(trigger.metric_type)
 }
 
 /// Reads triggers of one type, one result for each, in order.

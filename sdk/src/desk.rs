@@ -95,12 +95,9 @@ impl<Q: Ord, A: Clone> Desk<Q, A> {
         Err(too_many_rounds())
     }
 
-    /// Waits for several futures at once. One that waits for something that is no question ends as `stuck`, and the
+    /// Waits for several futures at once: what they ask travels together. One that waits for something that is no question ends as `stuck`, and the
     /// others keep their results.
-    pub(crate) async fn join<T>(
-        &self,
-        futures: impl IntoIterator<Item = impl Future<Output = Result<T>>>,
-    ) -> Vec<Result<T>> {
+    pub async fn join<T>(&self, futures: impl IntoIterator<Item = impl Future<Output = Result<T>>>) -> Vec<Result<T>> {
         let mut seats = Vec::new();
         for future in futures {
             seats.push(Seat::Waiting(Box::pin(future)));

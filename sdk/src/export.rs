@@ -3,11 +3,15 @@
 //! It exists for WebAssembly only and decides nothing. Whoever wants the bare contract may implement `Guest` himself.
 
 use crate::component::{self, Measured, Trigger};
-use crate::connection::{Connection, Nothing, Protocol, Source};
+use crate::connection::Protocol;
 use crate::failure::{Detail, Failure, Result};
-use crate::redis::{Command, Piece, Redis, Reply};
+use crate::native::{Native, NativeMetric};
 use crate::scaler::{Instant, Metric, Problem, Scaler, TargetType};
-use crate::settings::{Origin, Parameter};
+use crate::settings::{Origin, Parameter, Settings};
+
+mod lent;
+
+pub use lent::Lent;
 
 /// What the contract generates.
 #[expect(missing_docs, reason = "generated from the contract")]
@@ -21,59 +25,8 @@ pub mod bindings {
     });
 }
 
-use bindings::bellows::scaler::{redis as lent, types};
+use bindings::bellows::scaler::types;
 use bindings::exports::bellows::scaler::plugin;
-
-/// A connection that the host can lend.
-pub trait Lent: Connection {
-    /// Whoever answers the rounds of a call.
-    fn source() -> impl Source<Self>;
-}
-
-impl Lent for Nothing {
-    fn source() -> impl Source<Self> {}
-}
-
-impl Lent for Redis {
-    fn source() -> impl Source<Self> {
-        Pipelines(None)
-    }
-}
-
-/// Opened by the first round, so that triggers with nothing to ask need no connection.
-struct Pipelines(Option<lent::Connection>);
-
-impl Source<Redis> for Pipelines {
-    fn answer(&mut self, commands: &[Command]) -> Result<Vec<Reply>> {
-        let connection = match &mut self.0 {
-            Some(open) => open,
-            closed => closed.insert(lent::open("redis").map_err(failed)?),
-        };
-        let mut replies = Vec::with_capacity(commands.len());
-        for values in connection.pipeline(commands).map_err(failed)? {
-            replies.push(Reply::gather(values.into_iter().map(piece)).ok_or_else(garbled)?);
-        }
-        Ok(replies)
-    }
-}
-
-fn garbled() -> Failure {
-    Failure::transient("unexpected-reply", "a reply did not add up, or was nested too deep")
-}
-
-fn piece(value: lent::Value) -> Piece {
-    Piece::Leaf(match value {
-        lent::Value::Items(count) => return Piece::Items(count),
-        lent::Value::Pairs(count) => return Piece::Pairs(count),
-        lent::Value::Nil => Reply::Nil,
-        lent::Value::Integer(number) => Reply::Integer(number),
-        lent::Value::Double(number) => Reply::Double(number),
-        lent::Value::Boolean(truth) => Reply::Boolean(truth),
-        lent::Value::Text(text) => Reply::Text(text),
-        lent::Value::Bytes(bytes) => Reply::Bytes(bytes),
-        lent::Value::Error(message) => Reply::Error(message),
-    })
-}
 
 /// The triggers of a call and their results, filled one type of trigger at a time.
 pub struct Call {
@@ -93,17 +46,19 @@ impl Call {
     }
 
     /// Measures the triggers of one type, all together.
-    pub fn measure<T: Scaler<Connection: Lent>>(&mut self) {
+    #[must_use]
+    pub fn measure<T: Scaler<Connection: Lent>>(mut self) -> Self {
         let served = |trigger: &&Trigger| trigger.trigger_type == T::TRIGGER_TYPE;
         let triggers: Vec<&Trigger> = self.triggers.iter().filter(served).collect();
         if triggers.is_empty() {
-            return;
+            return self;
         }
         let measured = component::measure::<T>(self.at, &triggers, &mut T::Connection::source());
         let seats = self.triggers.iter().zip(&mut self.results).filter(|(trigger, _)| served(trigger));
         for ((_, seat), result) in seats.zip(measured) {
             *seat = Some(result);
         }
+        self
     }
 
     /// One result for each trigger, in order.
@@ -129,6 +84,13 @@ pub fn plan<T: Scaler>(trigger: &Trigger) -> Result<Vec<plugin::Metric>, Vec<plu
         .map_err(|all| all.into_iter().map(problem).collect())
 }
 
+/// The metric of a trigger that Kubernetes measures itself, or everything that is wrong with it.
+pub fn plan_native<T: Native>(trigger: &Trigger) -> Result<Vec<plugin::Metric>, Vec<plugin::Problem>> {
+    component::plan_native::<T>(trigger)
+        .map(|planned| vec![native(planned)])
+        .map_err(|all| all.into_iter().map(problem).collect())
+}
+
 /// The answer for a trigger that no scaler here serves.
 pub fn unserved(trigger: &Trigger) -> Result<Vec<plugin::Metric>, Vec<plugin::Problem>> {
     Err(vec![problem(component::unknown(trigger))])
@@ -148,12 +110,16 @@ pub fn trigger(given: plugin::Trigger) -> Trigger {
 }
 
 /// What a scaler says of itself.
-pub fn trigger_type<T: Scaler>() -> plugin::TriggerType {
+pub fn trigger_type<T: Settings>() -> plugin::TriggerType {
     let described = component::trigger_type::<T>();
     plugin::TriggerType {
         name: described.name.to_owned(),
         summary: sentence(described.summary),
-        parameters: described.parameters.iter().map(parameter).collect(),
+        parameters: described
+            .parameters
+            .iter()
+            .map(|declared| parameter(declared, described.connection.map(|connection| connection.name)))
+            .collect(),
         connections: described
             .connection
             .iter()
@@ -175,22 +141,35 @@ fn protocol(protocol: &Protocol) -> plugin::Protocol {
     }
 }
 
-/// A parameter in the type of the contract.
-pub fn parameter(parameter: &Parameter) -> plugin::Parameter {
+/// A parameter in the type of the contract; what it feeds is a field of this connection.
+fn parameter(parameter: &Parameter, connection: Option<&str>) -> plugin::Parameter {
     let sources = parameter.origins.iter().map(|origin| match origin {
         Origin::Metadata => plugin::Source::Metadata,
         Origin::Environment => plugin::Source::Environment,
         Origin::Authentication => plugin::Source::Authentication,
     });
+    let mut attributes = vec![attribute("type", parameter.kind)];
+    attributes.extend(parameter.deprecated.map(|why| attribute("deprecated", why)));
     plugin::Parameter {
         name: parameter.name.to_owned(),
         summary: sentence(parameter.summary),
         required: parameter.required,
         default_value: parameter.default.map(str::to_owned),
         sources: sources.collect(),
-        feeds: parameter.feeds.map(str::to_owned),
-        attributes: vec![types::Attribute { name: "type".to_owned(), value: parameter.kind.to_owned() }],
+        feeds: connection.zip(parameter.feeds).map(|(connection, field)| feed(connection, field)),
+        attributes,
     }
+}
+
+fn feed(connection: &str, field: &str) -> String {
+    let mut feed = connection.to_owned();
+    feed.push('.');
+    feed.push_str(field);
+    feed
+}
+
+fn attribute(name: &str, value: &str) -> types::Attribute {
+    types::Attribute { name: name.to_owned(), value: value.to_owned() }
 }
 
 fn sentence(lines: &[&str]) -> String {
@@ -208,13 +187,26 @@ fn metric(metric: Metric) -> plugin::Metric {
     plugin::Metric::External(plugin::ExternalMetric {
         name: metric.name,
         target: metric.target,
-        target_type: match metric.target_type {
-            TargetType::AverageValue => plugin::TargetType::AverageValue,
-            TargetType::Value => plugin::TargetType::Value,
-            TargetType::Utilization => plugin::TargetType::Utilization,
-        },
+        target_type: target_type(metric.target_type),
         attributes: Vec::new(),
     })
+}
+
+fn native(metric: NativeMetric) -> plugin::Metric {
+    plugin::Metric::Native(plugin::ResourceMetric {
+        name: metric.name,
+        container: metric.container,
+        target: metric.target,
+        target_type: target_type(metric.target_type),
+    })
+}
+
+fn target_type(kind: TargetType) -> plugin::TargetType {
+    match kind {
+        TargetType::AverageValue => plugin::TargetType::AverageValue,
+        TargetType::Value => plugin::TargetType::Value,
+        TargetType::Utilization => plugin::TargetType::Utilization,
+    }
 }
 
 fn problem(problem: Problem) -> plugin::Problem {

@@ -154,6 +154,21 @@ impl Number for std::num::NonZeroU64 {
 #[macro_export]
 macro_rules! scaler {
     ($($scaler:ty),+ $(,)?) => {
+        $crate::__component! {
+            describe: [$($crate::export::trigger_type::<$scaler>()),+],
+            plan: |trigger| match trigger.trigger_type.as_str() {
+                $(<$scaler as $crate::Settings>::TRIGGER_TYPE => $crate::export::plan::<$scaler>(&trigger),)+
+                _ => $crate::export::unserved(&trigger),
+            },
+            measure: [$($scaler),+],
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __component {
+    (describe: [$($described:expr),+], plan: |$trigger:ident| $plan:expr, measure: [$($measured:ty),*],) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
             use $crate::export::bindings::exports::bellows::scaler::plugin;
@@ -166,26 +181,21 @@ macro_rules! scaler {
                         name: env!("CARGO_PKG_NAME").to_owned(),
                         version: env!("CARGO_PKG_VERSION").to_owned(),
                         summary: env!("CARGO_PKG_DESCRIPTION").to_owned(),
-                        trigger_types: vec![$($crate::export::trigger_type::<$scaler>()),+],
+                        trigger_types: vec![$($described),+],
                         attributes: Vec::new(),
                     }
                 }
 
                 fn plan(trigger: plugin::Trigger) -> Result<Vec<plugin::Metric>, Vec<plugin::Problem>> {
-                    let trigger = $crate::export::trigger(trigger);
-                    match trigger.trigger_type.as_str() {
-                        $(<$scaler as $crate::Settings>::TRIGGER_TYPE => $crate::export::plan::<$scaler>(&trigger),)+
-                        _ => $crate::export::unserved(&trigger),
-                    }
+                    let $trigger = $crate::export::trigger(trigger);
+                    $plan
                 }
 
                 fn measure(
                     at: plugin::Instant,
                     triggers: Vec<plugin::Trigger>,
                 ) -> Vec<Result<Vec<plugin::Reading>, plugin::Failure>> {
-                    let mut call = $crate::export::Call::new(at, triggers);
-                    $(call.measure::<$scaler>();)+
-                    call.finish()
+                    $crate::export::Call::new(at, triggers)$(.measure::<$measured>())*.finish()
                 }
             }
 

@@ -105,6 +105,11 @@ enum Number {
     Broken,
 }
 
+/// Whether a text is a number by RFC 8259.
+pub(crate) fn is_json_number(text: &str) -> bool {
+    json_number(text).is_some()
+}
+
 /// What kind of number RFC 8259 makes of a text: no plus sign, no leading zeros, digits on both sides of the point.
 fn json_number(text: &str) -> Option<Number> {
     let (whole, rest) = digits(text.strip_prefix('-').unwrap_or(text));

@@ -33,8 +33,24 @@ pub struct Parameter {
     pub default: Option<&'static str>,
     /// In order of precedence; the first that is not blank wins.
     pub origins: &'static [Origin],
-    /// The field `CONNECTION.FIELD` that it configures in the host, in which case it never gets here.
+    /// The field of the connection that it configures in the host. Unless the field is one that the host shows (`uri`,
+    /// `vhost`, `timeout`, `auth-modes`), its value never gets here.
     pub feeds: Option<&'static str>,
+    /// Why it should not be used any more, and what to use instead; it still works.
+    pub deprecated: Option<&'static str>,
+}
+
+impl Parameter {
+    /// One that configures the connection and is not seen by the scaler.
+    pub const fn fed(
+        name: &'static str,
+        feeds: &'static str,
+        kind: &'static str,
+        origins: &'static [Origin],
+        summary: &'static [&'static str],
+    ) -> Self {
+        Self { name, summary, kind, required: false, default: None, origins, feeds: Some(feeds), deprecated: None }
+    }
 }
 
 /// A struct that `settings!` declared.
@@ -136,12 +152,15 @@ fn refused(parameter: &Parameter, text: &str, accepted: &str) -> String {
 ///         target: f64 = "jobsPerReplica" or 10.0,
 ///         /// Only jobs of this group.
 ///         group: Option<String> = "group",
+///         /// The same, as it was once called.
+///         set: Option<String> = "set" deprecated "use group instead",
 ///     }
 /// }
 /// ```
 ///
-/// The connection is `redis` or `nothing`. Values come from the metadata unless `from` says otherwise; a default is
-/// read like any value; a parameter with neither a default nor an `Option` is required.
+/// The connection is `redis`, `amqp`, `http`, `broker` (AMQP or HTTP) or `nothing`. Values come from the metadata unless
+/// `from` says otherwise; a default is read like any value; a parameter with neither a default nor an `Option` is
+/// required. `feeds "uri"` configures the connection besides: the scaler sees the value without credentials.
 #[macro_export]
 macro_rules! settings {
     (
@@ -149,7 +168,8 @@ macro_rules! settings {
         $visibility:vis struct $name:ident($trigger_type:literal) over $connection:ident {
             $(
                 $(#[doc = $help:literal])*
-                $field:ident: $kind:ty = $parameter:literal $(from [$($origin:ident),+ $(,)?])? $(or $default:literal)?
+                $field:ident: $kind:ty = $parameter:literal $(from [$($origin:ident),+ $(,)?])? $(feeds $feeds:literal)?
+                    $(or $default:literal)? $(deprecated $deprecated:literal)?
             ),* $(,)?
         }
     ) => {
@@ -170,7 +190,8 @@ macro_rules! settings {
                 required: !<$kind as $crate::Setting>::OPTIONAL && $crate::__settings!(@default $($default)?).is_none(),
                 default: $crate::__settings!(@default $($default)?),
                 origins: $crate::__settings!(@origins $($($origin),+)?),
-                feeds: None,
+                feeds: $crate::__settings!(@option $($feeds)?),
+                deprecated: $crate::__settings!(@option $($deprecated)?),
             }),*];
 
             fn parse(given: &[(String, String)]) -> ::std::result::Result<Self, Vec<$crate::Problem>> {
@@ -186,9 +207,14 @@ macro_rules! settings {
 #[macro_export]
 macro_rules! __settings {
     (@connection redis) => { $crate::redis::Redis };
+    (@connection amqp) => { $crate::amqp::Amqp };
+    (@connection http) => { $crate::http::Http };
+    (@connection broker) => { $crate::broker::Broker };
     (@connection nothing) => { $crate::Nothing };
     (@default) => { None::<&'static str> };
     (@default $default:literal) => { Some(concat!($default)) };
+    (@option) => { None };
+    (@option $given:literal) => { Some($given) };
     (@origins) => { &[$crate::Origin::Metadata] };
     (@origins $($origin:ident),+) => { &[$($crate::__settings!(@origin $origin)),+] };
     (@origin metadata) => { $crate::Origin::Metadata };
@@ -214,6 +240,8 @@ mod tests {
             switch: Option<bool> = "switch",
             /// A secret.
             secret: u32 = "secret" from [authentication, environment] or 1,
+            /// A place.
+            place: Option<String> = "place" from [metadata, authentication] feeds "uri" deprecated "use text",
         }
     }
 
@@ -227,7 +255,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_gets_its_default() {
-        let baseline = Everything { text: "t".into(), number: 10.0, word: "bull".into(), switch: None, secret: 1 };
+        let baseline =
+            Everything { text: "t".into(), number: 10.0, word: "bull".into(), switch: None, secret: 1, place: None };
         assert_eq!(Everything::parse(&given(&[("text", "t")])), Ok(baseline.clone()));
         let blank = given(&[("text", " t\n"), ("number", "  "), ("word", ""), ("switch", " ")]);
         assert_eq!(Everything::parse(&blank), Ok(baseline), "blank is left out, and values are trimmed");
@@ -269,8 +298,12 @@ mod tests {
                 ("word", "string", false, Some("bull"), &[Metadata, Environment]),
                 ("switch", "boolean", false, None, &[Metadata]),
                 ("secret", "integer", false, Some("1"), &[Authentication, Environment]),
+                ("place", "string", false, None, &[Metadata, Authentication]),
             ]
         );
+        let place = Everything::PARAMETERS.last().map(|parameter| (parameter.feeds, parameter.deprecated));
+        assert_eq!(place, Some((Some("uri"), Some("use text"))));
+        assert!(Everything::PARAMETERS[0].feeds.is_none() && Everything::PARAMETERS[0].deprecated.is_none());
         assert_eq!(Everything::SUMMARY, [" Everything that", " a declaration can say."]);
         assert_eq!(Everything::TRIGGER_TYPE, "everything");
     }

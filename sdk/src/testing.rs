@@ -1,4 +1,4 @@
-//! A scaler in a native unit test: replies are scripted, and what was asked is kept.
+//! A scaler in a native unit test: answers are scripted, and what was asked is kept.
 //!
 //! Nothing here is in a component. With the feature `cases` it also runs a scaler's `cases.toml`.
 
@@ -6,32 +6,78 @@
 pub mod cases;
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
+use crate::amqp::Queue;
+use crate::broker;
 use crate::component::{self, Measured, Trigger};
-use crate::connection::Source;
+use crate::connection::{Connection, Source};
 use crate::failure::{Failure, Result};
-use crate::redis::{Command, Redis, Reply};
+use crate::http::{Request, Response};
+use crate::native::{Native, NativeMetric};
+use crate::redis::{Command, Reply};
 use crate::scaler::{Instant, Metric, Problem, Scaler, TargetType};
+use crate::settings::Settings;
 
-/// A Redis server that answers by heart, and keeps the pipelines that it got.
-#[derive(Debug, Clone, Default)]
-pub struct Script {
-    replies: BTreeMap<Command, Reply>,
+/// A source that answers by heart, and keeps the rounds of questions that it got: `Script<Command, Reply>` is a Redis
+/// server, `Script<Request, Result<Response>>` an HTTP endpoint.
+#[derive(Debug, Clone)]
+pub struct Script<Q, A> {
+    answers: BTreeMap<Q, A>,
     outage: Option<Failure>,
     /// What was asked: one entry for each round trip.
-    pub pipelines: Vec<Vec<Command>>,
+    pub rounds: Vec<Vec<Q>>,
 }
 
-impl Script {
-    /// A server that knows no command.
+/// An answer to a question that nobody taught the script.
+pub trait Unscripted<Q> {
+    /// One that names the question, and is no success.
+    fn unscripted(question: &Q) -> Self;
+}
+
+impl Unscripted<Command> for Reply {
+    fn unscripted(command: &Command) -> Self {
+        Self::Error(format!("ERR the script has no reply to {command:?}"))
+    }
+}
+
+impl Unscripted<String> for Result<Queue> {
+    fn unscripted(queue: &String) -> Self {
+        Err(Failure::absent("no-such-queue", format!("the script has no queue {queue:?}")))
+    }
+}
+
+impl Unscripted<Request> for Result<Response> {
+    fn unscripted(_: &Request) -> Self {
+        Ok(Response::new(404, *b""))
+    }
+}
+
+impl Unscripted<broker::Question> for broker::Answer {
+    fn unscripted(question: &broker::Question) -> Self {
+        match question {
+            broker::Question::Queue(name) => Self::Queue(Unscripted::unscripted(name)),
+            broker::Question::Get(request) => Self::Response(Unscripted::unscripted(request)),
+        }
+    }
+}
+
+impl<Q, A> Default for Script<Q, A> {
+    fn default() -> Self {
+        Self { answers: BTreeMap::new(), outage: None, rounds: Vec::new() }
+    }
+}
+
+impl<Q: Ord + Clone, A: Clone + Unscripted<Q>> Script<Q, A> {
+    /// A source that knows no question.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same, with the reply to a command.
+    /// The same, with the answer to a question.
     #[must_use]
-    pub fn on(mut self, command: Command, reply: Reply) -> Self {
-        self.replies.insert(command, reply);
+    pub fn on(mut self, question: Q, answer: A) -> Self {
+        self.answers.insert(question, answer);
         self
     }
 
@@ -42,25 +88,27 @@ impl Script {
         self
     }
 
-    /// What it says to a command; an error that names the command where nobody taught it one.
-    pub fn reply(&self, command: &Command) -> Reply {
-        let unknown = || Reply::Error(format!("ERR the script has no reply to {command:?}"));
-        self.replies.get(command).cloned().unwrap_or_else(unknown)
+    /// What it says to a question, taught or not.
+    pub fn reply(&self, question: &Q) -> A {
+        self.answers.get(question).cloned().unwrap_or_else(|| A::unscripted(question))
     }
 }
 
-impl Source<Redis> for Script {
-    fn answer(&mut self, commands: &[Command]) -> Result<Vec<Reply>> {
-        self.pipelines.push(commands.to_vec());
+impl<C> Source<C> for Script<C::Question, C::Answer>
+where
+    C: Connection<Question: Clone + Debug, Answer: Unscripted<C::Question>>,
+{
+    fn answer(&mut self, questions: &[C::Question]) -> Result<Vec<C::Answer>> {
+        self.rounds.push(questions.to_vec());
         if let Some(failure) = &self.outage {
             return Err(failure.clone());
         }
-        Ok(commands.iter().map(|command| self.reply(command)).collect())
+        Ok(questions.iter().map(|question| self.reply(question)).collect())
     }
 }
 
 /// A trigger of a scaler, with these settings.
-pub fn trigger<T: Scaler>(settings: &[(&str, &str)]) -> Trigger {
+pub fn trigger<T: Settings>(settings: &[(&str, &str)]) -> Trigger {
     Trigger {
         trigger_type: T::TRIGGER_TYPE.to_owned(),
         metric_type: None,
@@ -80,6 +128,14 @@ pub fn of_type(trigger: Trigger, metric_type: TargetType) -> Trigger {
 /// Everything that is wrong with its settings.
 pub fn plan<T: Scaler>(trigger: &Trigger) -> Result<Metric, Vec<Problem>> {
     component::plan::<T>(trigger)
+}
+
+/// The metric of a trigger that Kubernetes measures itself.
+///
+/// # Errors
+/// Everything that is wrong with its settings.
+pub fn plan_native<T: Native>(trigger: &Trigger) -> Result<NativeMetric, Vec<Problem>> {
+    component::plan_native::<T>(trigger)
 }
 
 /// Reads triggers in one call.

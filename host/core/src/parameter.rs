@@ -25,6 +25,8 @@ pub struct Settings {
     pub settings: Vec<(String, String)>,
     /// What the host holds for it, by the name that the component opens it by.
     pub connections: BTreeMap<String, Connection>,
+    /// What works and should be written otherwise.
+    pub warnings: Vec<Problem>,
 }
 
 /// Resolves every declared parameter of `kind`, or says everything that is wrong. Undeclared metadata is ignored, as in
@@ -56,7 +58,18 @@ pub fn resolve(kind: &TriggerType, sources: &Sources<'_>) -> Result<Settings, Ve
             Err(wrong) => problems.extend(wrong.into_iter().map(|problem| problem.under("metadata"))),
         }
     }
-    if problems.is_empty() { Ok(Settings { settings, connections }) } else { Err(problems) }
+    let warnings = warnings(kind, sources);
+    if problems.is_empty() { Ok(Settings { settings, connections, warnings }) } else { Err(problems) }
+}
+
+/// A parameter that should not be used any more, and is.
+fn warnings(kind: &TriggerType, sources: &Sources<'_>) -> Vec<Problem> {
+    let written = |name: &str| blank_is_none(sources.metadata.get(name).copied()).is_some();
+    let warning = |parameter: &Parameter| {
+        let why = parameter.deprecated.as_ref().filter(|_| written(&parameter.name))?;
+        Some(Problem::new(format!("metadata.{}", parameter.name), format!("is deprecated: {why}")))
+    };
+    kind.parameters.iter().filter_map(warning).collect()
 }
 
 fn lookup(parameter: &Parameter, sources: &Sources<'_>, problems: &mut Vec<Problem>) -> Option<String> {
@@ -108,6 +121,7 @@ mod tests {
             default: None,
             sources: sources.to_vec(),
             feeds,
+            deprecated: None,
         }
     }
 
@@ -150,6 +164,20 @@ mod tests {
         assert_eq!(resolved.settings, [("listName".into(), "q".into()), ("listLength".into(), "5".into())]);
         let Connection::Redis(redis) = &resolved.connections["redis"] else { panic!() };
         assert_eq!(redis.password.as_ref().map(|secret| secret.expose()), Some("p"));
+    }
+
+    #[test]
+    fn a_parameter_that_should_not_be_used_any_more_works_and_is_told_where_it_is_used() {
+        let mut kind = kind();
+        kind.parameters[1].deprecated = Some("give length instead".into());
+        let told = |length| {
+            let metadata = [("listName", "q"), ("address", "a:1"), ("listLength", length)].into();
+            resolve(&kind, &Sources { metadata, ..Sources::default() }).unwrap()
+        };
+        let resolved = told("7");
+        assert_eq!(resolved.settings[1], ("listLength".into(), "7".into()));
+        assert_eq!(resolved.warnings, [Problem::new("metadata.listLength", "is deprecated: give length instead")]);
+        assert_eq!(told(" ").warnings, []);
     }
 
     #[test]

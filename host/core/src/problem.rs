@@ -27,6 +27,12 @@ impl Problem {
         };
         self
     }
+
+    /// What a scaler says of a parameter, as a problem of the trigger: `metricType` is written beside the metadata.
+    #[must_use]
+    pub fn of_trigger(self) -> Self {
+        if self.field == "metricType" { self } else { self.under("metadata") }
+    }
 }
 
 impl fmt::Display for Problem {

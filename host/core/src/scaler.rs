@@ -39,6 +39,8 @@ pub struct Parameter {
     pub sources: Vec<Source>,
     /// The connection field it configures, if it does.
     pub feeds: Option<Feed>,
+    /// Why it should not be used any more, and what to use instead; it works all the same.
+    pub deprecated: Option<String>,
 }
 
 /// A connection that a trigger type wants to be lent.

@@ -63,6 +63,7 @@ impl Triggers<'_> {
             return planned;
         };
         unknown_settings(&at, kind, draft, remarks);
+        older_settings(&at, kind, draft, remarks);
         match self.ask(planner, kind, draft, &known, &mut planned) {
             Ok(()) => {}
             Err(Stop::Wrong(wrong)) => {
@@ -137,7 +138,7 @@ impl Triggers<'_> {
         }
         match planner.plan(&planned.trigger) {
             Ok(metrics) => planned.metrics = metrics,
-            Err(wrong) => problems.extend(wrong.into_iter().map(|problem| problem.under("metadata"))),
+            Err(wrong) => problems.extend(wrong.into_iter().map(Problem::of_trigger)),
         }
         if problems.is_empty() { Ok(()) } else { Err(Stop::Wrong(problems)) }
     }
@@ -165,6 +166,17 @@ fn unknown_settings(at: &str, kind: &TriggerType, draft: &TriggerDraft, remarks:
         let hint = spelling::hint(name, known.iter().map(String::as_str));
         let message = format!("is no setting of {} and has no effect{hint}", kind.name);
         remarks.push((Severity::Warning, Problem::new(format!("{at}.metadata.{name}"), message)));
+    }
+}
+
+/// Settings that work and should be written otherwise.
+fn older_settings(at: &str, kind: &TriggerType, draft: &TriggerDraft, remarks: &mut Vec<Remark>) {
+    for parameter in &kind.parameters {
+        let written = draft.metadata.get(&parameter.name).is_some_and(|value| !value.trim().is_empty());
+        if let Some(why) = parameter.deprecated.as_ref().filter(|_| written) {
+            let problem = Problem::new(format!("{at}.metadata.{}", parameter.name), format!("is deprecated: {why}"));
+            remarks.push((Severity::Warning, problem));
+        }
     }
 }
 

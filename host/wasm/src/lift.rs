@@ -87,7 +87,13 @@ fn parameter(guest: plugin::Parameter, connections: &[ConnectionSlot], faults: &
         default: guest.default_value.map(|value| line(&value, MESSAGE_BYTES_MAX)),
         sources: guest.sources.into_iter().take(3).map(source).collect(),
         feeds,
+        deprecated: attribute(&guest.attributes, "deprecated"),
     }
+}
+
+fn attribute(attributes: &[Attribute], name: &str) -> Option<String> {
+    let found = attributes.iter().find(|attribute| attribute.name == name);
+    found.map(|attribute| line(&attribute.value, MESSAGE_BYTES_MAX))
 }
 
 fn name(what: &str, name: String, faults: &mut Faults) -> String {
@@ -246,6 +252,17 @@ mod tests {
         assert_eq!(lifted.summary, "a\\nb");
         let feed = lifted.trigger_types[0].parameters[0].feeds.clone();
         assert_eq!(feed, Some(Feed { connection: "redis".into(), field: "addresses".into() }));
+    }
+
+    #[test]
+    fn a_parameter_says_what_to_use_instead_of_it() {
+        let mut older = sound();
+        let attribute = |name: &str, value: &str| Attribute { name: name.into(), value: value.into() };
+        older.trigger_types[0].parameters[1].attributes =
+            vec![attribute("type", "string"), attribute("deprecated", "use list\ninstead")];
+        let parameters = description(older).unwrap().trigger_types.remove(0).parameters;
+        let told: Vec<_> = parameters.iter().map(|parameter| parameter.deprecated.as_deref()).collect();
+        assert_eq!(told, [None, Some("use list\\ninstead")]);
     }
 
     #[test]

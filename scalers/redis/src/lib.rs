@@ -52,7 +52,9 @@ mod tests {
 
     use super::*;
 
-    fn list(script: Script, key: &str, length: i64) -> Script {
+    type Server = Script<Vec<String>, Reply>;
+
+    fn list(script: Server, key: &str, length: i64) -> Server {
         script.on(cmd("TYPE", [key]), Reply::Text("list".into())).on(cmd("LLEN", [key]), Reply::Integer(length))
     }
 
@@ -72,7 +74,7 @@ mod tests {
             .collect();
         assert_eq!(values, [1.0, 2.0, 1.0, 0.0]);
         assert_eq!(
-            script.pipelines,
+            script.rounds,
             [
                 vec![cmd("TYPE", ["a"]), cmd("TYPE", ["b"]), cmd("TYPE", ["gone"])],
                 vec![cmd("LLEN", ["a"]), cmd("LLEN", ["b"])],

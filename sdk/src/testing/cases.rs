@@ -3,13 +3,19 @@
 //! The same file is run twice: natively by the scaler's own test, and through the built component by the host's. A case
 //! says everything that it expects; a key that is not known is an error, so that no expectation is overlooked.
 
+use std::fmt::Debug;
+
 use serde::Deserialize;
 
-use super::{NEW_YEAR, Script, measure, plan};
+use super::{NEW_YEAR, Script, measure, plan, plan_native};
 use crate::component::Trigger;
 use crate::failure::{Detail, Failure};
-use crate::redis::{Command, Redis, Reply};
+use crate::native::{Native, NativeMetric};
 use crate::scaler::{Metric, Problem, Reading, Scaler, TargetType};
+
+mod scripted;
+
+pub use scripted::Scripted;
 
 /// One trigger, what its source says, and what must become of it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -31,21 +37,27 @@ pub struct Case {
     pub outage: Option<Told>,
     /// What `plan` must give: the metric, …
     pub metric: Option<Planned>,
+    /// … or the one that Kubernetes measures itself, …
+    pub native: Option<PlannedNative>,
     /// … or all of these problems.
     pub problems: Option<Vec<Complaint>>,
     /// What `measure` must give: the reading, …
     pub reading: Option<Measurement>,
     /// … or this failure.
     pub failure: Option<Told>,
-    /// What must have been asked: one list of commands for each round trip.
-    pub rounds: Option<Vec<Vec<Command>>>,
+    /// What must have been asked: one list of questions for each round trip.
+    pub rounds: Option<Vec<Vec<Words>>>,
 }
 
-/// The reply to one command.
+/// A question as a case spells it: a Redis command and its arguments, `["GET", "/path"]` to an HTTP endpoint, or
+/// `["QUEUE", "name"]` to an AMQP broker.
+pub type Words = Vec<String>;
+
+/// The reply to one question.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Answer {
-    /// The command and its arguments.
-    pub to: Command,
+    /// The question.
+    pub to: Words,
     /// What comes back.
     #[serde(flatten)]
     pub with: With,
@@ -65,6 +77,14 @@ pub enum With {
     Nil(bool),
     /// The server's refusal, in its own words.
     Error(String),
+    /// An HTTP answer of status 200, and its content.
+    Body(String),
+    /// An HTTP answer of another status, without content.
+    Status(u16),
+    /// Messages of a queue that are ready.
+    Ready(u64),
+    /// What befalls this question alone.
+    Failure(Told),
 }
 
 /// What a target is of, as a case spells it.
@@ -86,6 +106,20 @@ pub struct Planned {
     pub name: String,
     /// Where it should be.
     pub target: f64,
+    /// What the target is of.
+    pub target_type: TargetKind,
+}
+
+/// A metric that Kubernetes measures itself, which must be planned.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PlannedNative {
+    /// The resource.
+    pub name: String,
+    /// The container, where one is measured.
+    pub container: Option<String>,
+    /// Where it should be.
+    pub target: String,
     /// What the target is of.
     pub target_type: TargetKind,
 }
@@ -154,38 +188,54 @@ pub fn read(file: &str) -> Result<Vec<Case>, toml::de::Error> {
 ///
 /// # Errors
 /// Every expectation that was not met, each with the name of its case.
-pub fn run<T: Scaler<Connection = Redis>>(file: &str) -> Result<(), Vec<String>> {
+pub fn run<T: Scaler<Connection: Scripted>>(file: &str) -> Result<(), Vec<String>> {
+    run_each(file, T::TRIGGER_TYPE, run_one::<T>)
+}
+
+/// The same, of a scaler whose metrics Kubernetes measures itself.
+///
+/// # Errors
+/// Every expectation that was not met, each with the name of its case.
+pub fn run_native<T: Native>(file: &str) -> Result<(), Vec<String>> {
+    run_each(file, T::TRIGGER_TYPE, |case| {
+        let (found, wanted) = (plan_native::<T>(&case.trigger()), case.planned_native());
+        expect(case, "plan", &found, &wanted).into_iter().collect()
+    })
+}
+
+fn run_each(file: &str, kind: &str, run_one: impl Fn(&Case) -> Vec<String>) -> Result<(), Vec<String>> {
     let cases = read(file).map_err(|error| vec![error.to_string()])?;
-    let served: Vec<Case> = cases.into_iter().filter(|case| case.trigger_type == T::TRIGGER_TYPE).collect();
+    let served: Vec<Case> = cases.into_iter().filter(|case| case.trigger_type == kind).collect();
     if served.is_empty() {
-        return Err(vec![format!("there is no case of type {}", T::TRIGGER_TYPE)]);
+        return Err(vec![format!("there is no case of type {kind}")]);
     }
-    let missed: Vec<String> = served.iter().flat_map(run_one::<T>).collect();
+    let missed: Vec<String> = served.iter().flat_map(run_one).collect();
     if missed.is_empty() { Ok(()) } else { Err(missed) }
 }
 
-fn run_one<T: Scaler<Connection = Redis>>(case: &Case) -> Vec<String> {
+fn run_one<T: Scaler<Connection: Scripted>>(case: &Case) -> Vec<String> {
     let trigger = case.trigger();
     let mut missed = Vec::new();
-    let mut expect = |what: &str, found: String, wanted: String| {
-        if found != wanted {
-            missed.push(format!("{}: {what} is {found}, expected {wanted}", case.name));
-        }
-    };
     if case.metric.is_some() || case.problems.is_some() {
-        let wanted = case.planned();
-        expect("plan", format!("{:?}", plan::<T>(&trigger)), format!("{wanted:?}"));
+        missed.extend(expect(case, "plan", &plan::<T>(&trigger), &case.planned()));
     }
-    let mut script = case.script();
+    let mut script = case.script::<T::Connection>();
     let found = measure::<T>(NEW_YEAR, &[trigger], &mut script).pop();
     if let Some(wanted) = case.measured() {
         let found = found.map(|result| result.map(|measured| measured.reading));
-        expect("measure", format!("{found:?}"), format!("{:?}", Some(wanted)));
+        missed.extend(expect(case, "measure", &found, &Some(wanted)));
     }
-    if let Some(rounds) = &case.rounds {
-        expect("what was asked", format!("{:?}", script.pipelines), format!("{rounds:?}"));
+    if let Some(wanted) = &case.rounds {
+        let words = |round: &Vec<_>| round.iter().map(T::Connection::words).collect();
+        let found: Vec<Vec<Words>> = script.rounds.iter().map(words).collect();
+        missed.extend(expect(case, "what was asked", &found, wanted));
     }
     missed
+}
+
+fn expect(case: &Case, what: &str, found: &impl Debug, wanted: &impl Debug) -> Option<String> {
+    let (found, wanted) = (format!("{found:?}"), format!("{wanted:?}"));
+    (found != wanted).then(|| format!("{}: {what} is {found}, expected {wanted}", case.name))
 }
 
 impl Case {
@@ -198,10 +248,13 @@ impl Case {
         }
     }
 
-    /// The server.
-    pub fn script(&self) -> Script {
+    /// The source. A reply that does not fit its question is as good as none.
+    pub fn script<C: Scripted>(&self) -> Script<C::Question, C::Answer> {
         let script =
-            self.replies.iter().fold(Script::new(), |script, reply| script.on(reply.to.clone(), reply.with.reply()));
+            self.replies.iter().fold(Script::new(), |script, reply| match C::scripted(&reply.to, &reply.with) {
+                Some((question, answer)) => script.on(question, answer),
+                None => script,
+            });
         match &self.outage {
             Some(outage) => script.failing(outage.failure()),
             None => script,
@@ -217,10 +270,28 @@ impl Case {
             Some(Planned { name, target, target_type }) => {
                 Ok(Metric { name: name.clone(), target: *target, target_type: target_type.target_type() })
             }
-            None => {
-                Err(self.problems.iter().flatten().map(|told| Problem::of(&told.parameter, &told.message)).collect())
-            }
+            None => Err(self.told()),
         }
+    }
+
+    /// What `plan` must give of a metric that Kubernetes measures itself.
+    ///
+    /// # Errors
+    /// The problems, where it must tell those.
+    pub fn planned_native(&self) -> Result<NativeMetric, Vec<Problem>> {
+        match &self.native {
+            Some(PlannedNative { name, container, target, target_type }) => Ok(NativeMetric {
+                name: name.clone(),
+                container: container.clone(),
+                target: target.clone(),
+                target_type: target_type.target_type(),
+            }),
+            None => Err(self.told()),
+        }
+    }
+
+    fn told(&self) -> Vec<Problem> {
+        self.problems.iter().flatten().map(|told| Problem::of(&told.parameter, &told.message)).collect()
     }
 
     /// What `measure` must give, where the case says so.
@@ -248,18 +319,6 @@ impl Told {
             Kind::Denied => Failure::Denied(detail),
             Kind::Absent => Failure::Absent(detail),
             Kind::Invalid => Failure::Invalid(detail),
-        }
-    }
-}
-
-impl With {
-    fn reply(&self) -> Reply {
-        match self {
-            Self::Text(text) => Reply::Text(text.clone()),
-            Self::Integer(number) => Reply::Integer(*number),
-            Self::Double(number) => Reply::Double(*number),
-            Self::Nil(_) => Reply::Nil,
-            Self::Error(message) => Reply::Error(message.clone()),
         }
     }
 }

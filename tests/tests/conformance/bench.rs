@@ -12,7 +12,7 @@ use bellows_core::connection::{Connection, RedisConnection};
 use bellows_core::failure::{Blame, Failure, FailureKind};
 use bellows_core::grant::EgressPolicy;
 use bellows_core::scaler::Trigger;
-use bellows_sdk::redis::{Command, Reply};
+use bellows_sdk::redis::{Command, Redis, Reply};
 use bellows_sdk::testing::cases::Case;
 use bellows_wasm::{
     Call, Compiler, Endpoint, Engine, EngineSettings, Limits, Measured, NetworkSettings, RedisSource, RedisValue,
@@ -65,7 +65,7 @@ impl RedisSource for Servers {
 
 impl Server {
     fn answer(&mut self, commands: Vec<Command>) -> Result<Replies, Failure> {
-        let script = self.case.script();
+        let script = self.case.script::<Redis>();
         let replies = commands.iter().map(|command| vec![value(script.reply(command))]).collect();
         self.rounds.push(commands);
         match &self.case.outage {

@@ -31,9 +31,17 @@ pub(crate) fn plan(case: &Case) -> Option<Result<Vec<Metric>, PlanError>> {
         let target_type = target_type(metric.target_type);
         Ok(vec![Metric::External { name: metric.name.clone(), target: metric.target, target_type }])
     });
+    let native = case.native.as_ref().map(|native| {
+        Ok(vec![Metric::Resource {
+            name: native.name.clone(),
+            container: native.container.clone(),
+            target: native.target.clone(),
+            target_type: target_type(native.target_type),
+        }])
+    });
     let problem = |told: &Complaint| Problem::new(&told.parameter, &told.message);
     let problems = |told: &Vec<Complaint>| Err(PlanError::Problems(told.iter().map(problem).collect()));
-    metric.or_else(|| case.problems.as_ref().map(problems))
+    metric.or(native).or_else(|| case.problems.as_ref().map(problems))
 }
 
 /// What must be measured, where the case says so.

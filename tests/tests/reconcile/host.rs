@@ -73,6 +73,7 @@ fn loaded() -> Loaded {
         default: None,
         sources: vec![Source::Environment],
         feeds: None,
+        deprecated: None,
     };
     let kind =
         TriggerType { name: "list".into(), summary: String::new(), parameters: vec![list], connections: Vec::new() };

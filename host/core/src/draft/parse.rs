@@ -61,7 +61,9 @@ impl Draft {
                             Metric::Resource { name, .. } => name.as_str().into(),
                         };
                         // The API server lower-cases the name in a path, so names that differ in case only are one name.
-                        if !names.insert(name.to_lowercase()) {
+                        // Nobody asks us for those that Kubernetes measures: cpu of two containers is two metrics.
+                        let external = matches!(metric, Metric::External { .. });
+                        if external && !names.insert(name.to_lowercase()) {
                             let message = format!("two metrics of this object are named {name}");
                             problems.push(Problem::new(format!("spec.triggers[{index}]"), message));
                         }

@@ -1,0 +1,176 @@
+//! What the host lends, as sources that answer the rounds of a call.
+//!
+//! A connection is opened by the first round that asks it something, so that triggers with nothing to ask need none.
+
+use std::rc::Rc;
+
+use super::bindings::bellows::scaler::{amqp, http, redis, types};
+use super::failed;
+use crate::amqp::{Amqp, Queue};
+use crate::broker::{Answer, Broker, Question};
+use crate::connection::{Connection, Nothing, Source};
+use crate::failure::{Failure, Result};
+use crate::http::{Http, Request, Response, unexpected};
+use crate::redis::{Command, Piece, Redis, Reply};
+
+/// A connection that the host can lend.
+pub trait Lent: Connection {
+    /// Whoever answers the rounds of a call.
+    fn source() -> impl Source<Self>;
+}
+
+impl Lent for Nothing {
+    fn source() -> impl Source<Self> {}
+}
+
+impl Lent for Redis {
+    fn source() -> impl Source<Self> {
+        Pipelines(None)
+    }
+}
+
+impl Lent for Amqp {
+    fn source() -> impl Source<Self> {
+        Queues { slot: "amqp", open: None }
+    }
+}
+
+impl Lent for Http {
+    fn source() -> impl Source<Self> {
+        Requests { slot: "http", open: None }
+    }
+}
+
+impl Lent for Broker {
+    fn source() -> impl Source<Self> {
+        Either { queues: Queues { slot: "broker", open: None }, requests: Requests { slot: "broker", open: None } }
+    }
+}
+
+struct Pipelines(Option<redis::Connection>);
+
+impl Source<Redis> for Pipelines {
+    fn answer(&mut self, commands: &[Command]) -> Result<Vec<Reply>> {
+        let connection = match &mut self.0 {
+            Some(open) => open,
+            closed => closed.insert(redis::open("redis").map_err(failed)?),
+        };
+        let mut replies = Vec::with_capacity(commands.len());
+        for values in connection.pipeline(commands).map_err(failed)? {
+            replies.push(Reply::gather(values.into_iter().map(piece)).ok_or_else(garbled)?);
+        }
+        Ok(replies)
+    }
+}
+
+fn garbled() -> Failure {
+    unexpected("a reply did not add up, or was nested too deep")
+}
+
+fn piece(value: redis::Value) -> Piece {
+    Piece::Leaf(match value {
+        redis::Value::Items(count) => return Piece::Items(count),
+        redis::Value::Pairs(count) => return Piece::Pairs(count),
+        redis::Value::Nil => Reply::Nil,
+        redis::Value::Integer(number) => Reply::Integer(number),
+        redis::Value::Double(number) => Reply::Double(number),
+        redis::Value::Boolean(truth) => Reply::Boolean(truth),
+        redis::Value::Text(text) => Reply::Text(text),
+        redis::Value::Bytes(bytes) => Reply::Bytes(bytes),
+        redis::Value::Error(message) => Reply::Error(message),
+    })
+}
+
+struct Queues {
+    slot: &'static str,
+    open: Option<amqp::Connection>,
+}
+
+impl Source<Amqp> for Queues {
+    fn answer(&mut self, names: &[String]) -> Result<Vec<Result<Queue>>> {
+        let connection = match &mut self.open {
+            Some(open) => open,
+            closed => closed.insert(amqp::open(self.slot).map_err(failed)?),
+        };
+        let mut queues = Vec::with_capacity(names.len());
+        for queue in connection.inspect(names).map_err(failed)? {
+            queues.push(match queue {
+                Ok(queue) => Ok(Queue { ready: queue.ready, consumers: queue.consumers }),
+                Err(failure) => Err(failed(failure)),
+            });
+        }
+        Ok(queues)
+    }
+}
+
+struct Requests {
+    slot: &'static str,
+    open: Option<http::Endpoint>,
+}
+
+impl Source<Http> for Requests {
+    fn answer(&mut self, requests: &[Request]) -> Result<Vec<Result<Response>>> {
+        let endpoint = match &mut self.open {
+            Some(open) => open,
+            closed => closed.insert(http::open(self.slot).map_err(failed)?),
+        };
+        let mut sent = Vec::with_capacity(requests.len());
+        for request in requests {
+            sent.push(http::Request {
+                method: "GET".to_owned(),
+                path: request.path.clone(),
+                headers: request.headers.iter().map(header).collect(),
+                body: Vec::new(),
+            });
+        }
+        let mut responses = Vec::with_capacity(requests.len());
+        for response in endpoint.send(&sent) {
+            responses.push(match response {
+                Ok(response) => Ok(Response {
+                    status: response.status,
+                    headers: response.headers.into_iter().map(|header| (header.name, header.value)).collect(),
+                    body: Rc::from(response.body),
+                }),
+                Err(failure) => Err(failed(failure)),
+            });
+        }
+        Ok(responses)
+    }
+}
+
+fn header((name, value): &(String, String)) -> types::Attribute {
+    types::Attribute { name: name.clone(), value: value.clone() }
+}
+
+/// All questions of a call go to one broker, so one of the two stays closed unless the scaler errs.
+struct Either {
+    queues: Queues,
+    requests: Requests,
+}
+
+impl Source<Broker> for Either {
+    fn answer(&mut self, questions: &[Question]) -> Result<Vec<Answer>> {
+        let (mut names, mut requests) = (Vec::new(), Vec::new());
+        for question in questions {
+            match question {
+                Question::Queue(name) => names.push(name.clone()),
+                Question::Get(request) => requests.push(request.clone()),
+            }
+        }
+        let queues = if names.is_empty() { Vec::new() } else { self.queues.answer(&names)? };
+        let responses = if requests.is_empty() { Vec::new() } else { self.requests.answer(&requests)? };
+        let (mut queues, mut responses) = (queues.into_iter(), responses.into_iter());
+        let mut answers = Vec::with_capacity(questions.len());
+        for question in questions {
+            answers.push(match question {
+                Question::Queue(_) => Answer::Queue(queues.next().unwrap_or_else(|| Err(too_few()))),
+                Question::Get(_) => Answer::Response(responses.next().unwrap_or_else(|| Err(too_few()))),
+            });
+        }
+        Ok(answers)
+    }
+}
+
+fn too_few() -> Failure {
+    unexpected("the host gave fewer answers than there were questions")
+}
