@@ -115,7 +115,8 @@ impl Triggers<'_> {
             authentication: BTreeMap::new(),
         };
         let mut problems = BTreeSet::new();
-        if known.values().any(|value| value == UNKNOWN) {
+        let some_unknown = known.values().any(|value| value == UNKNOWN);
+        if some_unknown {
             // A connection cannot be judged by a part of its fields, so only the settings are.
         } else {
             match resolve(kind, &sources) {
@@ -131,7 +132,9 @@ impl Triggers<'_> {
                 return Err(Stop::Wrong(problems));
             }
         }
-        let unknown = planned.trigger.settings.iter().filter(|(_, value)| value == UNKNOWN);
+        // Of an address the scaler sees what is after the credentials, which is nothing where all of it is unknown.
+        let is_unknown = |value: &str| value == UNKNOWN || (some_unknown && value.is_empty());
+        let unknown = planned.trigger.settings.iter().filter(|(_, value)| is_unknown(value));
         let unknown: Vec<&str> = unknown.map(|(name, _)| name.as_str()).collect();
         if !unknown.is_empty() && problems.is_empty() {
             return Err(Stop::Unknown(unknown.join(", ")));
