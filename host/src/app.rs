@@ -51,6 +51,7 @@ pub struct Settings {
     pub service_name: String,
     pub service_namespace: String,
     pub instance: String,
+    pub all_events: bool,
 }
 
 /// Runs the host until it is told to end, or a part of it dies.
@@ -91,6 +92,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         catalogue: scalers.clone(),
         events: events.clone(),
         instance: settings.instance.clone(),
+        all_events: settings.all_events,
     });
     tasks.start_fallible("performer", performer.clone().run(cancel.clone().cancelled_owned()));
     let (synced, listed) = watch::channel(false);

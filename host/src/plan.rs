@@ -117,7 +117,7 @@ async fn plan_trigger(
     match scaler.plan(&trigger).await {
         Ok(metrics) => {
             let scaler = scaler.digest().into();
-            Ok(Planned { scaler, trigger, connections: settings.connections, metrics })
+            Ok(Planned { scaler, trigger, connections: settings.connections, metrics, warnings: settings.warnings })
         }
         Err(PlanError::Problems(problems)) => {
             let problems = problems.into_iter().map(Problem::of_trigger).collect();

@@ -119,6 +119,7 @@ impl Face {
             active: true,
             stands_for: if stands { STANDS_FOR } else { Duration::ZERO },
             failure: (!stands).then_some(failure),
+            fallback: None,
         };
         let view = View {
             key: ObjectKey::new("default", "web"),

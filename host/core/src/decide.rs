@@ -21,6 +21,13 @@ pub enum Say {
     Inactive,
     /// It could not be read, and no active reading stands. Text: why.
     Unread(Arc<str>),
+    /// It cannot be read, and the fallback answers in its place.
+    Fallback {
+        /// Replicas that it answers. 0 is a wish for rest, anything else keeps the target from it.
+        replicas: u32,
+        /// Which trigger, and what is answered, for people.
+        evidence: Arc<str>,
+    },
     /// Kubernetes measures it.
     Native,
 }
@@ -67,6 +74,8 @@ pub enum Decision {
         to: u32,
         /// How long it was idle.
         idle: Duration,
+        /// What a fallback answered in place of a reading.
+        instead: Option<Arc<str>>,
     },
 }
 
@@ -81,6 +90,8 @@ pub enum Why {
     Cooling(Duration),
     /// Something could not be read, so nothing is lowered.
     Unread(Arc<str>),
+    /// Something cannot be read, and the fallback answers in its place that the target is to run.
+    Fallback(Arc<str>),
     /// Idle and at rest.
     AtRest(u32),
     /// Idle, and the lower bound keeps the rest running.
@@ -103,12 +114,14 @@ impl Decision {
 pub fn decide(workload: &Workload, replicas: Option<u32>, says: &[Say], cooldown: Cooldown) -> Decision {
     let Some(from) = replicas else { return Decision::Hold(Why::ReplicasUnknown) };
     let bounds = workload.bounds;
-    if let Some((wanted, evidence)) = most_wanted(says) {
-        if from == 0 || (bounds.idle.is_some() && from < bounds.min) {
+    let at_rest = from == 0 || (bounds.idle.is_some() && from < bounds.min);
+    let kept = says.iter().find_map(Say::kept_by_fallback);
+    if let Some((wanted, evidence)) = most_wanted(says, if at_rest { from } else { 0 }) {
+        if at_rest {
             let (to, clip) = first_step(from, wanted, bounds, workload.first_step, workload.scale_up.as_ref());
             return Decision::Start { from, to, wanted, clip, evidence };
         }
-        return Decision::Hold(Why::HpaScales(evidence));
+        return Decision::Hold(kept.map_or(Why::HpaScales(evidence), Why::Fallback));
     }
     if bounds.idle.is_none() && from < bounds.min {
         return Decision::Raise { from, to: bounds.min };
@@ -124,18 +137,43 @@ pub fn decide(workload: &Workload, replicas: Option<u32>, says: &[Say], cooldown
     {
         return Decision::Hold(Why::Unread(cause));
     }
+    if let Some(evidence) = kept {
+        return Decision::Hold(Why::Fallback(evidence));
+    }
     match (bounds.rest(), cooldown) {
         (Some(rest), _) if from <= rest => Decision::Hold(Why::AtRest(from)),
-        (Some(rest), Cooldown::Passed(idle)) => Decision::Rest { from, to: rest, idle },
+        (Some(rest), Cooldown::Passed(idle)) => {
+            let instead = says.iter().find_map(|say| match say {
+                Say::Fallback { evidence, .. } => Some(evidence.clone()),
+                _ => None,
+            });
+            Decision::Rest { from, to: rest, idle, instead }
+        }
         (Some(_), Cooldown::Left(_, whole)) => Decision::Hold(Why::Cooling(whole)),
         (None, _) => Decision::Hold(Why::Minimum(bounds.min)),
     }
 }
 
-fn most_wanted(says: &[Say]) -> Option<(Option<u32>, Arc<str>)> {
+impl Say {
+    /// Whether it keeps the object active.
+    pub fn is_active(&self) -> bool {
+        matches!(self, Self::Active { .. }) || self.kept_by_fallback().is_some()
+    }
+
+    fn kept_by_fallback(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Fallback { replicas: 1.., evidence } => Some(evidence.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// The say that wants most. A fallback that answers no more replicas than the target rests with wants it to stay there.
+fn most_wanted(says: &[Say], resting: u32) -> Option<(Option<u32>, Arc<str>)> {
     says.iter()
         .filter_map(|say| match say {
             Say::Active { wanted, evidence } => Some((*wanted, evidence.clone())),
+            Say::Fallback { replicas, evidence } if *replicas > resting => Some((Some(*replicas), evidence.clone())),
             _ => None,
         })
         .max_by_key(|(wanted, _)| *wanted)
@@ -159,8 +197,9 @@ impl fmt::Display for Decision {
                 }
             }
             Self::Raise { from, to } => write!(out, "{from} → {to}: below the lower bound"),
-            Self::Rest { from, to, idle } => {
-                write!(out, "{from} → {to}: every trigger inactive, idle for {} s by readings", idle.as_secs())
+            Self::Rest { from, to, idle, instead } => {
+                write!(out, "{from} → {to}: every trigger inactive, idle for {} s by readings", idle.as_secs())?;
+                instead.as_ref().map_or(Ok(()), |instead| write!(out, "; {instead}"))
             }
         }
     }
@@ -175,6 +214,7 @@ impl fmt::Display for Why {
                 write!(out, "hold: inactive, until {} s are proven idle by readings", whole.as_secs())
             }
             Self::Unread(cause) => write!(out, "hold: nothing is lowered because {cause}"),
+            Self::Fallback(evidence) => write!(out, "hold: {evidence}"),
             Self::AtRest(replicas) => write!(out, "hold: inactive, at rest with {replicas}"),
             Self::Minimum(replicas) => write!(out, "hold: inactive, minReplicaCount keeps {replicas}"),
             Self::ReplicasUnknown => write!(out, "hold: the target's replicas are not known yet"),

@@ -2,6 +2,7 @@
 //!
 //! What this release does not do is refused by name here, never silently ignored.
 
+mod native;
 mod parse;
 
 pub use parse::normalise;
@@ -9,9 +10,10 @@ pub use parse::normalise;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::fallback::{Fallback, FallbackDraft};
 use crate::problem::Problem;
 use crate::scaler::TargetType;
-use crate::workload::{Bounds, FirstStep, ObjectKey, ScaleUp};
+use crate::workload::{Bounds, FirstStep, ObjectKey, ScaleUp, WhenAbsent};
 
 /// A ScaledObject as written: nothing checked but that it is a ScaledObject.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,8 +32,8 @@ pub struct Draft {
     pub min_replicas: Option<i64>,
     /// `spec.maxReplicaCount`.
     pub max_replicas: Option<i64>,
-    /// `spec.fallback` is there.
-    pub fallback: bool,
+    /// `spec.fallback`.
+    pub fallback: Option<FallbackDraft>,
     /// `spec.advanced.scalingModifiers` is there and sets something.
     pub scaling_modifiers: bool,
     /// `spec.advanced.restoreToOriginalReplicaCount`.
@@ -82,6 +84,8 @@ pub struct TriggerDraft {
 
 /// Annotation that chooses the first step: `policy` (default), `wanted`, or `one`.
 pub const FIRST_STEP_ANNOTATION: &str = "bellows.dev/first-step";
+/// Annotation that says what a thing that does not exist means: `hold` (default), `zero`, or `error`.
+pub const WHEN_ABSENT_ANNOTATION: &str = "bellows.dev/when-absent";
 /// Annotations of KEDA that pause an object or one direction of it.
 const PAUSES: [&str; 4] = ["paused", "paused-replicas", "paused-scale-in", "paused-scale-out"];
 /// Longest name of an HPA: it becomes a label's value.
@@ -115,9 +119,9 @@ impl Draft {
             );
             problems.push(Problem::new("spec.advanced.horizontalPodAutoscalerConfig.name", message));
         }
-        if let Err(problem) = self.first_step() {
-            problems.push(problem);
-        }
+        problems.extend(self.first_step().err());
+        problems.extend(self.when_absent().err());
+        problems.extend(self.fallback().err().into_iter().flatten());
         self.refused_by_name(&mut problems);
         self.trigger_problems(&mut problems);
         problems
@@ -141,9 +145,6 @@ impl Draft {
 
     fn refused_by_name(&self, problems: &mut Vec<Problem>) {
         let mut refuse = |field: &str| problems.push(Problem::new(field, "not supported by this release of Bellows"));
-        if self.fallback {
-            refuse("spec.fallback");
-        }
         if self.scaling_modifiers {
             refuse("spec.advanced.scalingModifiers");
         }
@@ -207,12 +208,26 @@ impl Draft {
             None | Some("policy") => Ok(FirstStep::Policy),
             Some("wanted") => Ok(FirstStep::Wanted),
             Some("one") => Ok(FirstStep::One),
-            Some(other) => Err(Problem::new(
-                format!("metadata.annotations[{FIRST_STEP_ANNOTATION}]"),
-                format!("{other:?} is none of policy, wanted, one"),
-            )),
+            Some(other) => Err(none_of(FIRST_STEP_ANNOTATION, other, "policy, wanted, one")),
         }
     }
+
+    fn when_absent(&self) -> Result<WhenAbsent, Problem> {
+        match self.annotations.get(WHEN_ABSENT_ANNOTATION).map(String::as_str) {
+            None | Some("hold") => Ok(WhenAbsent::Hold),
+            Some("zero") => Ok(WhenAbsent::Zero),
+            Some("error") => Ok(WhenAbsent::Error),
+            Some(other) => Err(none_of(WHEN_ABSENT_ANNOTATION, other, "hold, zero, error")),
+        }
+    }
+
+    fn fallback(&self) -> Result<Option<Fallback>, Vec<Problem>> {
+        self.fallback.as_ref().map(Fallback::parse).transpose()
+    }
+}
+
+fn none_of(annotation: &str, value: &str, accepted: &str) -> Problem {
+    Problem::new(format!("metadata.annotations[{annotation}]"), format!("{value:?} is none of {accepted}"))
 }
 
 /// `metricType` of a trigger, as the contract knows it.
@@ -266,11 +281,16 @@ mod tests {
             |draft| _ = draft.annotations.insert(FIRST_STEP_ANNOTATION.into(), "all".into()),
             "metadata.annotations[bellows.dev/first-step]",
         );
+        check(
+            |draft| _ = draft.annotations.insert(WHEN_ABSENT_ANNOTATION.into(), "wait".into()),
+            "metadata.annotations[bellows.dev/when-absent]",
+        );
+        let fallback = FallbackDraft { failure_threshold: 3, replicas: -1, behavior: None };
+        check(|draft| draft.fallback = Some(fallback), "spec.fallback.replicas");
     }
 
     #[test]
     fn what_is_not_supported_is_refused_by_name() {
-        check(|draft| draft.fallback = true, "spec.fallback");
         check(|draft| draft.scaling_modifiers = true, "spec.advanced.scalingModifiers");
         check(|draft| draft.triggers[0].authentication = Some("auth".into()), "spec.triggers[0].authenticationRef");
         let paused = "autoscaling.keda.sh/paused";

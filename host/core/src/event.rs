@@ -1,5 +1,6 @@
 //! All that can happen to the machine. Each variant is produced by exactly one file of the shell.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::draft::Draft;
@@ -137,6 +138,8 @@ pub struct Remembered {
     pub original_replicas: Option<u32>,
     /// `status.hpaName`: set once the object was served.
     pub hpa_name: Option<String>,
+    /// `status.health`: failed polls in a row by metric, where there were any.
+    pub failures: BTreeMap<String, u32>,
 }
 
 /// Everything that reading the cluster and asking the scalers for a plan gave.
@@ -146,6 +149,8 @@ pub struct Resolution {
     pub workload: Workload,
     /// Replicas that the target's spec asks for.
     pub replicas: u32,
+    /// How many of its pods are ready, where the target says so.
+    pub ready: Option<u32>,
 }
 
 /// Why there is no workload.

@@ -11,6 +11,7 @@ pub mod draft;
 pub mod effect;
 pub mod event;
 pub mod failure;
+pub mod fallback;
 pub mod grant;
 pub mod machine;
 pub mod member;

@@ -6,12 +6,14 @@
 mod answer;
 mod ask;
 mod crowd;
+mod fallback;
 mod lifecycle;
 mod object;
 mod poll;
 mod polled;
 mod report;
 mod settle;
+mod tell;
 mod trigger;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::Now;
 use crate::decide::Entry;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::scaler::TargetType;
 use crate::workload::{Bounds, ObjectKey};
 
@@ -42,6 +42,17 @@ pub struct MetricView {
     pub stands_for: Duration,
     /// Why the last poll gave none, if it did not.
     pub failure: Option<Failure>,
+    /// What the fallback answers in its place.
+    pub fallback: Option<Answered>,
+}
+
+/// What a fallback answers for one metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Answered {
+    /// In the metric's unit.
+    pub value: f64,
+    /// The replicas that an HPA wants for it.
+    pub replicas: u32,
 }
 
 /// One object, as it is shown.
@@ -90,11 +101,14 @@ impl MetricView {
         self.last.filter(|taken| now.steady.saturating_sub(taken.at) <= self.stands_for)
     }
 
-    /// The value, or what to tell the HPA instead: age and cause.
+    /// What the HPA is told: the fallback's answer, or the last good value, or age and cause of there being none.
     pub fn answer(&self, now: Now) -> Result<Taken, NoValue> {
-        self.value(now).ok_or_else(|| {
+        let fallback = self.fallback.map(|answer| Taken { value: answer.value, at: now.steady, date: now.wall });
+        fallback.or_else(|| self.value(now)).ok_or_else(|| {
             let mut text = format!("no value of {} to rely on: ", self.name);
+            let absent = self.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Absent);
             match self.last {
+                None if absent => text.push_str("what it measures does not exist"),
                 None => text.push_str("it was never read"),
                 Some(taken) => {
                     let age = now.steady.saturating_sub(taken.at).as_secs();
@@ -132,10 +146,23 @@ pub fn quantity(value: f64) -> String {
     if milli % 1000.0 == 0.0 { format!("{:.0}", milli / 1000.0) } else { format!("{milli:.0}m") }
 }
 
+/// Whether `text` is a Kubernetes quantity above 0: a decimal number with an SI suffix, a binary one or an exponent.
+pub fn is_positive_quantity(text: &str) -> bool {
+    let unsigned = text.strip_prefix('+').unwrap_or(text);
+    let end = unsigned.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(unsigned.len());
+    let (number, suffix) = unsigned.split_at_checked(end).unwrap_or((unsigned, ""));
+    let digits = number.bytes().filter(u8::is_ascii_digit).count();
+    let is_number = digits > 0 && number.len() - digits <= 1;
+    let above = number.bytes().any(|digit| (b'1'..=b'9').contains(&digit));
+    const SUFFIXES: [&str; 16] = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    let exponent = || suffix.strip_prefix(['e', 'E']).is_some_and(|exponent| exponent.parse::<i16>().is_ok());
+    is_number && above && (SUFFIXES.contains(&suffix) || exponent())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::{Blame, FailureKind};
+    use crate::failure::Blame;
 
     fn at(seconds: u64) -> Now {
         Now { steady: Duration::from_secs(seconds), wall: jiff::Timestamp::UNIX_EPOCH }
@@ -151,6 +178,27 @@ mod tests {
             active: true,
             stands_for: Duration::from_secs(45),
             failure: None,
+            fallback: None,
+        }
+    }
+
+    #[test]
+    fn a_quantity_is_a_number_with_at_most_one_suffix_that_kubernetes_knows() {
+        for good in ["1", "500m", "1.5Gi", ".5", "5.", "+2k", "1e3", "2E-3", "100Ki", "3E"] {
+            assert!(is_positive_quantity(good), "{good}");
+        }
+        for bad in ["", "0", "0.0Gi", "-1", "1 Gi", "1gi", "1.2.3", "Gi", "1mm", "1e", "1e+", "half", "٣"] {
+            assert!(!is_positive_quantity(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_fallback_answers_before_the_last_value_and_after_it() {
+        let mut metric = metric();
+        metric.fallback = Some(Answered { value: 30.0, replicas: 3 });
+        for seconds in [101, 1000] {
+            let taken = metric.answer(at(seconds)).unwrap();
+            assert_eq!((taken.value, taken.at), (30.0, Duration::from_secs(seconds)));
         }
     }
 

@@ -57,10 +57,21 @@ pub struct Report {
     pub external_metrics: Vec<String>,
     /// Names of native metrics.
     pub resource_metrics: Vec<String>,
+    /// How reading each external metric is going, where a fallback counts it.
+    pub health: BTreeMap<String, Health>,
     /// Distinct trigger types, joined by commas.
     pub trigger_types: String,
     /// Whether each external metric is active.
     pub activity: BTreeMap<String, bool>,
+}
+
+/// How reading one metric is going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// Failed polls in a row, as [`crate::fallback::Fallback::shown`] tells it.
+    pub failures: u32,
+    /// Whether the last poll gave a reading.
+    pub happy: bool,
 }
 
 /// How loud an Event is.
@@ -81,4 +92,6 @@ pub struct Notice {
     pub reason: &'static str,
     /// A sentence for people.
     pub message: String,
+    /// Whether nothing is lost without it: it says what the status and other Events say too.
+    pub detail: bool,
 }

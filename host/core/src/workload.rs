@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use crate::batch::BatchKey;
 use crate::connection::Connection;
+use crate::fallback::Fallback;
+use crate::problem::Problem;
 use crate::scaler::{Metric, Trigger};
 
 /// `NAMESPACE/NAME` of a ScaledObject.
@@ -102,6 +104,8 @@ pub struct Planned {
     pub connections: BTreeMap<String, Connection>,
     /// Its metrics.
     pub metrics: Vec<Metric>,
+    /// What works and should be written otherwise; fields below the trigger.
+    pub warnings: Vec<Problem>,
 }
 
 /// How many replicas the target may have.
@@ -136,6 +140,17 @@ pub enum FirstStep {
     Wanted,
     /// To the lower bound, as KEDA does.
     One,
+}
+
+/// What it means that a source says that the thing measured does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenAbsent {
+    /// There is no value: nothing is lowered, and nothing is wrong.
+    Hold,
+    /// An inactive 0.
+    Zero,
+    /// A failure like any other, fallback included.
+    Error,
 }
 
 /// The HPA's own part: copied, not decided.
@@ -196,8 +211,27 @@ pub struct Workload {
     pub scale_up: Option<ScaleUp>,
     /// Restore the replicas found at first when the object is deleted.
     pub restore_original: bool,
+    /// What is answered in place of a source that cannot be read.
+    pub fallback: Option<Fallback>,
+    /// What a thing that does not exist means.
+    pub when_absent: WhenAbsent,
     /// The HPA.
     pub hpa: HpaShape,
     /// The triggers, at least one.
     pub triggers: Vec<WorkloadTrigger>,
+    /// What works and should be written otherwise.
+    pub warnings: Vec<Problem>,
+}
+
+impl Workload {
+    /// The distinct types of the triggers, in order of appearance.
+    pub fn trigger_types(&self) -> Vec<&str> {
+        let mut types: Vec<&str> = Vec::new();
+        for trigger in &self.triggers {
+            if !types.contains(&&*trigger.kind) {
+                types.push(&trigger.kind);
+            }
+        }
+        types
+    }
 }

@@ -52,6 +52,7 @@ impl Triggers<'_> {
             },
             connections: BTreeMap::new(),
             metrics: Vec::new(),
+            warnings: Vec::new(),
         };
         let Some(planner) = self.planner else { return planned };
         let types = planner.trigger_types();

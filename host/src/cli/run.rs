@@ -55,12 +55,25 @@ pub struct RunArguments {
     /// Name of this instance in Events
     #[arg(long, value_name = "NAME", env = "HOSTNAME", default_value = "bellows")]
     instance: String,
+    /// Kubernetes Events to send: brief, or all, which adds those of KEDA that the status says too (KEDAScalersStarted)
+    /// and so costs an object that is new to this process two writes more
+    #[arg(long, value_name = "HOW", default_value = "brief")]
+    events: Events,
     /// What to log: a level, or a filter such as info,bellows=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
     /// Form of the log: text or json
     #[arg(long, value_name = "FORM", default_value = "text")]
     log_format: LogFormat,
+}
+
+/// How much people are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Events {
+    /// What is not to be missed
+    Brief,
+    /// Everything that KEDA tells
+    All,
 }
 
 /// Runs the host until it is told to end.
@@ -101,6 +114,7 @@ impl RunArguments {
             service_name: self.service_name,
             service_namespace: self.service_namespace,
             instance: self.instance,
+            all_events: self.events == Events::All,
         })
     }
 }

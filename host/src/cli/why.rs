@@ -163,6 +163,9 @@ fn line(metric: &Metric) -> String {
         _ = write!(text, "\n{:<13}last poll failed ({}, {}): {}: ", "", failure.kind, failure.blame, failure.code);
         text.push_str(&failure.message);
     }
+    if let Some(fallback) = &metric.fallback {
+        _ = write!(text, "\n{:<13}the fallback answers {}, for {} replicas", "", fallback.value, fallback.replicas);
+    }
     text
 }
 
@@ -180,7 +183,7 @@ fn age(now: Timestamp, then: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::why::{Bounds, Decision, Failure};
+    use crate::serve::why::{Bounds, Decision, Failure, Fallback};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -198,6 +201,7 @@ mod tests {
             target: 10.0,
             target_type: "AverageValue".to_owned(),
             failure: None,
+            fallback: None,
         }
     }
 
@@ -208,7 +212,9 @@ mod tests {
             code: "refused".to_owned(),
             message: "redis:6379 refused".to_owned(),
         };
+        let fallback = Some(Fallback { value: 30.0, replicas: 3 });
         let stale = Metric { stands: false, age_seconds: Some(200), failure: Some(failure), ..metric("s1-redis-mail") };
+        let stale = Metric { fallback, ..stale };
         Why {
             kind: KIND.to_owned(),
             api_version: "bellows.dev/v1alpha1".to_owned(),
@@ -236,6 +242,7 @@ HPA says   the HPA was able to compute the replica count
 metrics    s0-redis-jobs  90, target 10 (AverageValue), read 4 s ago, active
            s1-redis-mail  nothing to rely on: the last, 90, is 200 s old and stood for 95 s; target 10 (AverageValue)
              last poll failed (transient, source): refused: redis:6379 refused
+             the fallback answers 30, for 3 replicas
 decisions      10 s ago  held
              10 min ago  started: s0 is active
 ";

@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use bellows_core::draft::{Draft, TargetDraft, TriggerDraft};
+use bellows_core::fallback::FallbackDraft;
 use bellows_core::workload::{ObjectKey, Policy, ScaleUp, Select};
 use k8s_openapi::api::autoscaling::v2::{HPAScalingPolicy, HPAScalingRules};
 
-use super::scaled_object::{ScaleTarget, ScaledObject, ScalingModifiers, Trigger};
+use super::scaled_object::{Fallback, ScaleTarget, ScaledObject, ScalingModifiers, Trigger};
 
 /// Whose `object` is. One without a namespace, which only a manifest on a disk can be, is in `default`.
 #[must_use]
@@ -32,7 +33,7 @@ pub fn draft(object: &ScaledObject) -> Draft {
         idle_replicas: spec.idle_replica_count.map(i64::from),
         min_replicas: spec.min_replica_count.map(i64::from),
         max_replicas: spec.max_replica_count.map(i64::from),
-        fallback: spec.fallback.is_some(),
+        fallback: spec.fallback.as_ref().map(fallback),
         scaling_modifiers: advanced
             .and_then(|advanced| advanced.scaling_modifiers.as_ref())
             .is_some_and(|modifiers| *modifiers != ScalingModifiers::default()),
@@ -53,6 +54,14 @@ fn target(target: &ScaleTarget) -> TargetDraft {
         kind: filled(target.kind.as_ref()),
         name: target.name.clone(),
         container: filled(target.env_source_container_name.as_ref()),
+    }
+}
+
+fn fallback(fallback: &Fallback) -> FallbackDraft {
+    FallbackDraft {
+        failure_threshold: fallback.failure_threshold.into(),
+        replicas: fallback.replicas.into(),
+        behavior: filled(fallback.behavior.as_ref()),
     }
 }
 
@@ -145,14 +154,25 @@ mod tests {
     }
 
     #[test]
+    fn a_fallback_arrives_as_it_is_written() {
+        let written = serde_json::json!({ "failureThreshold": 3, "replicas": 6, "behavior": "currentReplicas" });
+        let behavior = Some("currentReplicas".to_owned());
+        let expected = FallbackDraft { failure_threshold: 3, replicas: 6, behavior };
+        assert_eq!(draft(&object(serde_json::json!({ "fallback": written }))).fallback, Some(expected));
+    }
+
+    #[test]
     fn what_is_not_served_is_refused_by_core_by_name() {
         let object = object(serde_json::json!({
-            "fallback": { "failureThreshold": 3, "replicas": 2 },
+            "fallback": { "failureThreshold": 3, "replicas": 2, "behavior": "scalingModifiers" },
             "advanced": { "scalingModifiers": { "formula": "a + b", "target": "2" } },
             "triggers": [{ "type": "redis", "metadata": {}, "authenticationRef": { "name": "secret" } }],
         }));
         let fields: Vec<_> = draft(&object).problems(&key(&object)).into_iter().map(|problem| problem.field).collect();
-        assert_eq!(fields, ["spec.fallback", "spec.advanced.scalingModifiers", "spec.triggers[0].authenticationRef"]);
+        assert_eq!(
+            fields,
+            ["spec.fallback.behavior", "spec.advanced.scalingModifiers", "spec.triggers[0].authenticationRef"]
+        );
     }
 
     #[test]

@@ -204,7 +204,7 @@ pub(super) mod tests {
     use super::*;
     use bellows_core::batch::BatchKey;
     use bellows_core::scaler::Trigger;
-    use bellows_core::workload::{Bounds, FirstStep, HpaShape, ObjectKey, Target, WorkloadTrigger};
+    use bellows_core::workload::{Bounds, FirstStep, HpaShape, ObjectKey, Target, WhenAbsent, WorkloadTrigger};
     use serde_json::{Value, json};
 
     fn trigger(metrics: Vec<WorkloadMetric>) -> WorkloadTrigger {
@@ -251,6 +251,8 @@ pub(super) mod tests {
             first_step: FirstStep::Policy,
             scale_up: None,
             restore_original: false,
+            fallback: None,
+            when_absent: WhenAbsent::Hold,
             hpa: HpaShape {
                 name: "keda-hpa-web".into(),
                 labels: [("team".to_owned(), "checkout".to_owned())].into(),
@@ -258,6 +260,7 @@ pub(super) mod tests {
                 behavior: None,
             },
             triggers: vec![trigger(vec![external("s0-redis-Q", 10.0, TargetType::AverageValue)])],
+            warnings: Vec::new(),
         }
     }
 

@@ -52,6 +52,8 @@ pub struct Parts {
     pub events: mpsc::Sender<Event>,
     /// Names this process in Events: the pod's name, or the machine's.
     pub instance: String,
+    /// Send Events that say what the status says too.
+    pub all_events: bool,
 }
 
 /// Performs effects. Shared between the machine's task, which hands them in, and one that runs them.
@@ -69,6 +71,7 @@ struct Hands {
     resolver: Resolver,
     events: mpsc::Sender<Event>,
     instance: String,
+    all_events: bool,
 }
 
 struct Queues {
@@ -92,7 +95,7 @@ enum Done {
 impl Performer {
     /// A performer that does nothing until it runs.
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, store, catalogue, events, instance } = parts;
+        let Parts { client, store, catalogue, events, instance, all_events } = parts;
         let resolver = Resolver::new(client.clone(), catalogue);
         let queues = Queues {
             resolutions: Lanes::new(RESOLUTIONS_MAX, 1),
@@ -103,7 +106,7 @@ impl Performer {
             said: Said::default(),
             dropped: 0,
         };
-        let hands = Hands { client, store, resolver, events, instance };
+        let hands = Hands { client, store, resolver, events, instance, all_events };
         Self { hands: Arc::new(hands), queues: Arc::new(Mutex::new(queues)), work: Arc::default() }
     }
 
@@ -112,6 +115,7 @@ impl Performer {
         let mut queues = self.queues();
         let refused = match effect {
             Effect::Poll(_) | Effect::Publish { .. } => return,
+            Effect::Tell { notice, .. } if notice.detail && !self.hands.all_events => return,
             Effect::Tell { key, notice } => {
                 let uid = self.hands.store.uid(&key).map(|uid| uid.to_string());
                 queues.tell(Tale { key, uid, notice });

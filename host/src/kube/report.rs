@@ -15,7 +15,7 @@ use super::FIELD_MANAGER;
 use super::call::call;
 use super::finalizer::api;
 use super::store::Store;
-use crate::crd::status::{GroupVersionKindResource, TriggerActivity};
+use crate::crd::status::{GroupVersionKindResource, HealthStatus, TriggerActivity};
 use crate::crd::{Condition, ScaledObjectStatus};
 
 /// Writes the status of `key`, if it differs from the one that it has.
@@ -58,6 +58,15 @@ fn status(report: &Report) -> ScaledObjectStatus {
                 message: filled(&condition.message),
             })
             .collect(),
+        health: report
+            .health
+            .iter()
+            .map(|(metric, health)| {
+                let status = if health.happy { "Happy" } else { "Failing" };
+                let number_of_failures = Some(i32::try_from(health.failures).unwrap_or(i32::MAX));
+                (metric.clone(), HealthStatus { number_of_failures, status: Some(status.to_owned()) })
+            })
+            .collect(),
         triggers_activity: report
             .activity
             .iter()
@@ -93,7 +102,7 @@ fn difference(present: &Value, wanted: &Value) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bellows_core::status::{Condition as Told, Truth};
+    use bellows_core::status::{Condition as Told, Health, Truth};
     use bellows_core::workload::Target;
 
     fn full() -> Report {
@@ -115,6 +124,7 @@ mod tests {
             external_metrics: vec!["s0-redis-Q".into()],
             resource_metrics: Vec::new(),
             trigger_types: "redis".into(),
+            health: [("s0-redis-Q".to_owned(), Health { failures: 4, happy: false })].into(),
             activity: [("s0-redis-Q".to_owned(), true)].into(),
         }
     }
@@ -134,6 +144,7 @@ mod tests {
             "lastActiveTime": "2026-01-02T03:04:05Z",
             "externalMetricNames": ["s0-redis-Q"],
             "conditions": [condition],
+            "health": { "s0-redis-Q": { "numberOfFailures": 4, "status": "Failing" } },
             "triggersActivity": { "s0-redis-Q": { "isActive": true } },
             "hpaName": "keda-hpa-web",
             "triggersTypes": "redis",

@@ -16,7 +16,7 @@ use kube::{Api, Client};
 
 use super::call::{CallError, call, if_found};
 use super::environment::{self, Container, Contents, Environment, Keeper, Reference};
-use super::target::Targets;
+use super::target::{self, Targets};
 use crate::plan::{self, Catalogue};
 
 /// Resolves drafts.
@@ -48,7 +48,7 @@ impl Resolver {
             }
         };
         let workload = plan::workload(key, draft, target, environment.as_ref(), &*self.catalogue).await?;
-        Ok(Resolution { workload, replicas })
+        Ok(Resolution { workload, replicas, ready: target::ready(&object) })
     }
 
     /// The variables that the triggers name, each with its value or the reason why there is none.

@@ -8,11 +8,14 @@ use bellows_core::event::Refusal;
 use bellows_core::problem::Problem;
 use bellows_core::workload::{ObjectKey, Target};
 use kube::api::{DynamicObject, GroupVersionKind};
-use kube::core::ApiResource;
+use kube::core::{ApiResource, TypeMeta};
 use kube::{Api, Client, discovery};
 
 use super::call::{CallError, call, if_found};
 
+/// KEDA's words, which dashboards look for.
+const NOT_FOUND: &str = "Target resource doesn't exist";
+const NOT_SCALABLE: &str = "Target resource doesn't expose /scale subresource";
 const KIND_FIELD: &str = "spec.scaleTargetRef.kind";
 const NAME_FIELD: &str = "spec.scaleTargetRef.name";
 /// Kinds that are remembered: far more than a cluster has of scalable ones. Beyond it they are looked up each time.
@@ -36,7 +39,8 @@ impl Targets {
         let object =
             object.map_err(|error| refuse(NAME_FIELD, &format!("cannot read {}", name(key, &target)), &error))?;
         object.map(|object| (target.clone(), object)).ok_or_else(|| {
-            missing(NAME_FIELD, format!("there is no {} {} in namespace {}", target.kind, target.name, key.namespace))
+            let (kind, name, namespace) = (&target.kind, &target.name, &key.namespace);
+            missing(NAME_FIELD, format!("{NOT_FOUND}: there is no {kind} {name} in namespace {namespace}"))
         })
     }
 
@@ -69,7 +73,7 @@ impl Targets {
             Err(error) => return Err(refuse(KIND_FIELD, &format!("cannot look up the kinds of {place}"), &error)),
         };
         if !capabilities.subresources.iter().any(|(sub, _)| sub.plural == "scale") {
-            return Err(missing(KIND_FIELD, format!("{} in {place} has no /scale subresource", wanted.kind)));
+            return Err(missing(KIND_FIELD, format!("{NOT_SCALABLE}: {} in {place} has none", wanted.kind)));
         }
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         if kinds.len() < KINDS_MAX {
@@ -92,9 +96,23 @@ impl Targets {
         let scale = if_found(call(api(&self.client, key, target).get_scale(&target.name)).await);
         let scale = scale
             .map_err(|error| refuse(NAME_FIELD, &format!("cannot read the scale of {}", name(key, target)), &error))?
-            .ok_or_else(|| missing(KIND_FIELD, format!("{} has no /scale subresource", name(key, target))))?;
+            .ok_or_else(|| missing(KIND_FIELD, format!("{NOT_SCALABLE}: {} has none", name(key, target))))?;
         Ok(replicas(scale.spec.and_then(|spec| spec.replicas)))
     }
+}
+
+/// How many pods of the target are ready. Kinds whose status has no such count do not say; a zero is left out by those
+/// that have it.
+pub(super) fn ready(object: &DynamicObject) -> Option<u32> {
+    let status = object.data.pointer("/status")?;
+    match status.get("readyReplicas") {
+        Some(ready) => ready.as_u64().and_then(|ready| u32::try_from(ready).ok()),
+        None => object.types.as_ref().is_some_and(counts_ready).then_some(0),
+    }
+}
+
+fn counts_ready(types: &TypeMeta) -> bool {
+    types.api_version == "apps/v1" && ["Deployment", "StatefulSet", "ReplicaSet"].contains(&types.kind.as_str())
 }
 
 /// Replicas as `/scale` tells them; a zero may be left out there.

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     fn tale(message: &str) -> Tale {
-        let notice = Notice { tone: Tone::Warning, reason: "KEDAScalerFailed", message: message.into() };
+        let notice = Notice { tone: Tone::Warning, reason: "KEDAScalerFailed", message: message.into(), detail: false };
         Tale { key: ObjectKey::new("shop", "web"), uid: Some("u1".into()), notice }
     }
 

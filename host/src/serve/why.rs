@@ -74,6 +74,18 @@ pub struct Metric {
     pub target_type: String,
     /// Why the last poll gave none, if it did not.
     pub failure: Option<Failure>,
+    /// What the HPA is told instead, where the fallback answers.
+    #[serde(default)]
+    pub fallback: Option<Fallback>,
+}
+
+/// What a fallback answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fallback {
+    /// The value that the HPA is told.
+    pub value: f64,
+    /// The replicas that it wants for it.
+    pub replicas: u32,
 }
 
 /// Why a poll gave nothing.
@@ -138,6 +150,7 @@ impl Metric {
                 code: failure.code.clone(),
                 message: failure.message.clone(),
             }),
+            fallback: metric.fallback.map(|answer| Fallback { value: answer.value, replicas: answer.replicas }),
         }
     }
 }

@@ -25,6 +25,7 @@ fn view() -> View {
         active: true,
         stands_for: Duration::from_secs(95),
         failure: None,
+        fallback: None,
     };
     View {
         key: key(),

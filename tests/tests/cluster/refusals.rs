@@ -12,12 +12,7 @@ const DEFINITION: &str = "scaledobjects.keda.sh";
 
 pub(crate) fn unsupported(stage: &Stage) -> Result<()> {
     type Edit = fn(&mut Value);
-    let cases: [(&str, Edit, &str); 4] = [
-        (
-            "fallback",
-            |object| object["spec"]["fallback"] = json!({"failureThreshold": 3, "replicas": 5}),
-            "spec.fallback",
-        ),
+    let cases: [(&str, Edit, &str); 3] = [
         (
             "formula",
             |object| {

@@ -193,6 +193,7 @@ pub(crate) fn view() -> View {
         active: true,
         stands_for: Duration::from_secs(95),
         failure: None,
+        fallback: None,
     };
     View {
         key: ObjectKey::new("shop", "web"),

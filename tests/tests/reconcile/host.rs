@@ -103,6 +103,7 @@ impl Host {
             catalogue: Arc::new(loaded()),
             events: events.clone(),
             instance: "test".into(),
+            all_events: false,
         };
         let performer = Performer::new(parts);
         tokio::spawn(performer.clone().run(std::future::pending()));

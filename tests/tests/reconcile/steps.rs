@@ -50,7 +50,8 @@ pub(crate) async fn a_new_object_costs_four_writes_and_the_next_round_none(
     let hpa = cluster.kubectl(&["get", "hpa", "keda-hpa-web", "--output=jsonpath={.metadata.labels}"])?;
     assert!(hpa.contains(r#""app.kubernetes.io/managed-by":"Helm""#), "{hpa}");
     assert_eq!(host.report("web", report("ready")).await?, Ok(()));
-    let notice = Notice { tone: Tone::Normal, reason: "ScaledObjectReady", message: "is ready".repeat(200) };
+    let notice =
+        Notice { tone: Tone::Normal, reason: "ScaledObjectReady", message: "is ready".repeat(200), detail: false };
     host.performer.perform(Effect::Tell { key: key("web"), notice });
     cluster.wait_for("the Event is there", Duration::from_secs(10), || {
         let notes = cluster.kubectl(&["get", "events.events.k8s.io", "--output=jsonpath={.items[*].note}"])?;
@@ -103,8 +104,16 @@ pub(crate) async fn what_is_missing_is_named(cluster: &Cluster, host: &mut Host)
     assert_eq!((told, refusal.retry), (vec![missing.to_owned()], true));
     cluster.kubectl(&["create", "secret", "generic", "login", "--from-literal=list=jobs"])?;
     for (kind, name, told) in [
-        (None, "nobody", "spec.scaleTargetRef.name: there is no Deployment nobody in namespace default"),
-        (Some("Job"), "worker", "spec.scaleTargetRef.kind: Job in batch/v1 has no /scale subresource"),
+        (
+            None,
+            "nobody",
+            "spec.scaleTargetRef.name: Target resource doesn't exist: there is no Deployment nobody in namespace default",
+        ),
+        (
+            Some("Job"),
+            "worker",
+            "spec.scaleTargetRef.kind: Target resource doesn't expose /scale subresource: Job in batch/v1 has none",
+        ),
         (Some("Cow"), "worker", "spec.scaleTargetRef.kind: the cluster has no kind Cow in batch/v1"),
     ] {
         let mut manifest = manifest.clone();

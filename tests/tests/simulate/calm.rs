@@ -32,7 +32,10 @@ impl World {
     fn is_object_served(&self, key: &ObjectKey, stored: &Stored) -> Judgement {
         let draft = &stored.manifest.draft;
         let known = draft.triggers.iter().all(|trigger| trigger.kind != "kafka");
-        let good = stored.readable && draft.problems(key).is_empty() && known;
+        // What Kubernetes measures alone can neither stop the target nor stand in for a reading.
+        let native = draft.triggers.iter().all(|trigger| trigger.kind == "cpu");
+        let bare = native && (draft.min_replicas.is_none_or(|min| min == 0) || draft.fallback.is_some());
+        let good = stored.readable && draft.problems(key).is_empty() && known && !bare;
         let Some(status) = &stored.status else { return broken(LAW, format!("{key} has no status")) };
         let ready = status.conditions.first().map(|ready| ready.status);
         if !good {
@@ -54,6 +57,10 @@ impl World {
         }
         if !stored.manifest.adopted || ready != Some(Truth::True) {
             return broken(LAW, format!("{key} says {:?}", status.conditions));
+        }
+        let falls_back = status.conditions.iter().any(|told| told.kind == "Fallback" && told.status != Truth::False);
+        if falls_back || status.health.values().any(|health| !health.happy) {
+            return broken(LAW, format!("{key} says {:?} and {:?}", status.conditions, status.health));
         }
         if let Some(metric) = view.metrics.iter().find(|metric| metric.answer(self.now()).is_err()) {
             return broken(LAW, format!("{key} has no value of {}", metric.name));

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bellows_core::draft::{Draft, TargetDraft, TriggerDraft};
+use bellows_core::draft::{Draft, TargetDraft, TriggerDraft, WHEN_ABSENT_ANNOTATION};
+use bellows_core::fallback::FallbackDraft;
 use bellows_core::workload::{ObjectKey, Policy, ScaleUp, Select};
 
 use crate::random::Random;
@@ -45,10 +46,31 @@ pub(crate) fn draft(random: &mut Random, key: &ObjectKey, taste: &Taste) -> Draf
     }
     let step = random.pick(&[None, None, Some("policy"), Some("wanted"), Some("one")]);
     draft.annotations.extend(step.map(|step| ("bellows.dev/first-step".to_owned(), step.to_owned())));
+    let absent = random.pick(&[None, None, Some("hold"), Some("zero"), Some("error")]);
+    draft.annotations.extend(absent.map(|absent| (WHEN_ABSENT_ANNOTATION.to_owned(), absent.to_owned())));
+    draft.fallback = fallback(random);
     if taste.odd {
         make_odd(random, key, &mut draft);
     }
     draft
+}
+
+fn fallback(random: &mut Random) -> Option<FallbackDraft> {
+    if random.per_mille(600) {
+        return None;
+    }
+    let behaviors = [
+        None,
+        Some("static"),
+        Some("currentReplicas"),
+        Some("currentReplicasIfHigher"),
+        Some("currentReplicasIfLower"),
+    ];
+    Some(FallbackDraft {
+        failure_threshold: random.pick(&[0, 1, 3]),
+        replicas: random.pick(&[0, 0, 1, 2, 5]),
+        behavior: random.pick(&behaviors).map(str::to_owned),
+    })
 }
 
 fn scale_up(random: &mut Random) -> Option<ScaleUp> {
@@ -84,7 +106,7 @@ fn make_odd(random: &mut Random, key: &ObjectKey, draft: &mut Draft) {
             |draft| draft.min_replicas = Some(1000),
             |draft| draft.polling_interval = Some(-1),
             |draft| draft.triggers.clear(),
-            |draft| draft.fallback = true,
+            |draft| draft.fallback = Some(FallbackDraft { replicas: -1, ..FallbackDraft::default() }),
         ];
         random.pick(&wrong)(draft);
     }

@@ -2,6 +2,7 @@
 //! hold. It keeps books of its own, kept otherwise: whole histories of outcomes instead of counters.
 
 pub(crate) mod books;
+pub(crate) mod fallbacks;
 pub(crate) mod laws;
 pub(crate) mod polls;
 pub(crate) mod requests;
@@ -112,10 +113,23 @@ impl Oracle {
                 keys.iter().for_each(|key| self.resolves_anew(key));
             }
             Event::Membership { own, members } => self.members(Membership::new(own.clone(), members.clone())),
-            Event::Adopted { key, .. } | Event::HpaApplied { key, .. } | Event::HpaObserved { key, .. } => {
+            Event::HpaObserved { key, hpa } => {
+                self.touched.insert(key.clone());
+                if let (Some(record), Some(hpa)) = (self.records.get_mut(key), hpa) {
+                    record.counts[1] = hpa.replicas.or(record.counts[1]);
+                    record.counts[2] = hpa.desired.or(record.counts[2]);
+                }
+            }
+            Event::ScaleRead { key, replicas } | Event::Scaled { key, to: replicas, result: Ok(()) } => {
+                self.touched.insert(key.clone());
+                if let Some(record) = self.records.get_mut(key) {
+                    record.counts[0] = Some(*replicas);
+                }
+            }
+            Event::Adopted { key, .. } | Event::HpaApplied { key, .. } => {
                 self.touched.insert(key.clone());
             }
-            Event::ScaleRead { .. } | Event::Scaled { .. } | Event::Released { .. } | Event::Tick => {}
+            Event::Scaled { .. } | Event::Released { .. } | Event::Tick => {}
         }
         // Endpoints that nobody uses any more are forgotten.
         if let Event::Applied(_) | Event::Gone(_) | Event::Resolved { .. } | Event::Membership { .. } = event {
@@ -242,10 +256,12 @@ impl Oracle {
         self.turn = self.turn.wrapping_add(1);
         keys.extend(self.records.keys().nth(self.turn % self.records.len().max(1)).cloned());
         for key in &keys {
+            self.notes_fallback(key);
             self.shown_is_there(key)?;
             let Some(record) = self.records.get(key) else { continue };
             Self::paused_is_silent(record)?;
             Self::answered_from_what_stands(record, now)?;
+            self.answered_by_the_fallback(record)?;
             if self.judges_lateness && self.membership.owns(key) {
                 self.asked_in_time(key, record, now)?;
             }

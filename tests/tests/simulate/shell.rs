@@ -111,6 +111,7 @@ impl World {
                 last_active: report.last_active,
                 original_replicas: report.original_replicas,
                 hpa_name: report.hpa_name.clone(),
+                failures: report.health.iter().map(|(metric, health)| (metric.clone(), health.failures)).collect(),
             };
             stored.status = Some(report);
         }
@@ -173,7 +174,9 @@ impl World {
         let replicas = self.cluster.replicas.get(&target.name).copied().unwrap_or_default();
         let workload = draft.parse(key, target, planned.collect());
         let workload = workload.map_err(|problems| Refusal { problems, retry: false })?;
-        Ok(Resolution { workload, replicas })
+        let unready = if self.sources.calm { 0 } else { u32::try_from(self.random.below(3)).unwrap_or_default() };
+        let ready = self.random.pick(&[None, Some(replicas.saturating_sub(unready))]);
+        Ok(Resolution { workload, replicas, ready })
     }
 
     fn plan_trigger(&self, key: &ObjectKey, index: usize, trigger: &TriggerDraft) -> Planned {
@@ -212,6 +215,7 @@ impl World {
             } else {
                 Metric::External { name: setting("list"), target: 10.0, target_type }
             }],
+            warnings: Vec::new(),
         }
     }
 }

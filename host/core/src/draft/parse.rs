@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Draft;
+use super::{Draft, native};
 use crate::batch::BatchKey;
 use crate::problem::Problem;
 use crate::scaler::Metric;
@@ -15,11 +15,14 @@ impl Draft {
     /// `triggers[i]`), or everything that is wrong.
     pub fn parse(&self, key: &ObjectKey, target: Target, planned: Vec<Planned>) -> Result<Workload, Vec<Problem>> {
         let mut problems = self.problems(key);
+        let warnings = warnings(&planned);
         let triggers = self.name_metrics(key, planned, &mut problems);
-        let (bounds, first_step) = match (self.bounds(), self.first_step()) {
-            (Ok(bounds), Ok(first_step)) if problems.is_empty() => (bounds, first_step),
-            _ => return Err(problems),
-        };
+        native::check(self, &target, &triggers, &mut problems);
+        let policies = (self.bounds(), self.first_step(), self.when_absent(), self.fallback());
+        let (Ok(bounds), Ok(first_step), Ok(when_absent), Ok(fallback)) = policies else { return Err(problems) };
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         Ok(Workload {
             key: key.clone(),
             target,
@@ -30,6 +33,8 @@ impl Draft {
             first_step,
             scale_up: self.scale_up.clone(),
             restore_original: self.restore_original,
+            fallback,
+            when_absent,
             hpa: HpaShape {
                 name: self.hpa_name(key),
                 labels: self.hpa_labels(),
@@ -37,6 +42,7 @@ impl Draft {
                 behavior: self.behavior.clone(),
             },
             triggers,
+            warnings,
         })
     }
 
@@ -56,15 +62,21 @@ impl Draft {
                     .metrics
                     .into_iter()
                     .map(|metric| {
-                        let name: Arc<str> = match &metric {
-                            Metric::External { name, .. } => format!("s{index}-{}", normalise(name)).into(),
-                            Metric::Resource { name, .. } => name.as_str().into(),
-                        };
                         // The API server lower-cases the name in a path, so names that differ in case only are one name.
-                        // Nobody asks us for those that Kubernetes measures: cpu of two containers is two metrics.
-                        let external = matches!(metric, Metric::External { .. });
-                        if external && !names.insert(name.to_lowercase()) {
-                            let message = format!("two metrics of this object are named {name}");
+                        // A native one has another kind of name: the resource, of the pod or of one container.
+                        let (name, shown): (Arc<str>, String) = match &metric {
+                            Metric::External { name, .. } => {
+                                let name = format!("s{index}-{}", normalise(name));
+                                (name.as_str().into(), name.to_lowercase())
+                            }
+                            Metric::Resource { name, container: None, .. } => (name.as_str().into(), name.clone()),
+                            Metric::Resource { name, container: Some(container), .. } => {
+                                (name.as_str().into(), format!("{name} of container {container}"))
+                            }
+                        };
+                        let native = matches!(metric, Metric::Resource { .. });
+                        if !names.insert((native, shown.clone())) {
+                            let message = format!("two metrics of this object are {shown}");
                             problems.push(Problem::new(format!("spec.triggers[{index}]"), message));
                         }
                         WorkloadMetric { name, metric }
@@ -96,6 +108,15 @@ impl Draft {
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect()
     }
+}
+
+/// What the planners warn of, each under its trigger.
+fn warnings(planned: &[Planned]) -> Vec<Problem> {
+    let under = |(index, planned): (usize, &Planned)| -> Vec<Problem> {
+        let prefix = format!("spec.triggers[{index}]");
+        planned.warnings.iter().map(|warning| warning.clone().under(&prefix)).collect()
+    };
+    planned.iter().enumerate().flat_map(under).collect()
 }
 
 fn seconds(value: Option<i64>, default: u64) -> Duration {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::object::Object;
-use super::report::{self, SPACING};
+use super::report::SPACING;
+use super::tell::tell;
 use crate::Now;
 use crate::effect::Effect;
 use crate::event::{ApiFailure, HpaView};
@@ -90,7 +91,7 @@ impl Object {
             }
             Err(failure) => self.asks.scale.failed(now.steady, failure.retry),
         }
-        Some(report::tell(&self.manifest.key, tone, reason, &message))
+        Some(tell(&self.manifest.key, tone, reason, &message))
     }
 
     /// Whether the answer to a scale request is about what is scaled now. Takes the question away.

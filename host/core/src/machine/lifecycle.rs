@@ -165,11 +165,12 @@ impl Machine {
 impl Object {
     /// The object as it begins in other hands: with what the status should say by now, and what the cluster says of it.
     fn handed(self, owned: bool, asks: Asks, now: Now) -> Self {
-        let mut manifest = self.manifest;
+        let mut manifest = self.manifest.clone();
         manifest.remembered = Remembered {
             last_active: self.last_active.or(manifest.remembered.last_active),
             original_replicas: self.original.or(manifest.remembered.original_replicas),
-            hpa_name: self.hpa.name.or(manifest.remembered.hpa_name),
+            hpa_name: self.hpa.name.clone().or(manifest.remembered.hpa_name),
+            failures: if self.resolved.is_some() { self.failures() } else { manifest.remembered.failures },
         };
         let mut object = Self::new(manifest, owned, asks, now);
         (object.fresh, object.attempt) = (false, self.attempt);

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ask::Asks;
+use super::fallback::{READY_REREAD, stand_in};
+use super::tell::Told;
 use super::trigger::Trigger;
 use crate::Now;
 use crate::decide::{Cooldown, Decision, Entry, Say};
@@ -12,7 +14,7 @@ use crate::event::{ApiFailure, HpaView, Manifest, Refusal, Resolution};
 use crate::failure::{Blame, FailureKind};
 use crate::metric::View;
 use crate::reading::Outcome;
-use crate::status::{Condition, Report};
+use crate::status::Report;
 use crate::workload::{Target, Workload};
 
 /// Decisions kept for `bellows why`: at some 200 bytes each, 1.6 KiB for an object.
@@ -68,6 +70,8 @@ pub(super) struct Object {
     /// Replicas of the target, and when they were last read or set by us.
     pub(super) replicas: Option<u32>,
     pub(super) replicas_at: Duration,
+    /// Pods of the target that were ready when it was last read, where it says so.
+    pub(super) ready: Option<u32>,
     pub(super) original: Option<u32>,
     pub(super) hpa: Hpa,
     /// What is being scaled, and why.
@@ -76,8 +80,8 @@ pub(super) struct Object {
     pub(super) parting: bool,
     pub(super) released: bool,
     pub(super) reported: Option<Report>,
-    /// Condition Ready as people last heard of it.
-    pub(super) told: Option<Condition>,
+    /// What people last heard of it.
+    pub(super) told: Told,
     pub(super) last_active: Option<jiff::Timestamp>,
     pub(super) active: bool,
     pub(super) decided: Option<Decision>,
@@ -109,11 +113,12 @@ impl Object {
             triggers: Vec::new(),
             replicas: None,
             replicas_at: now.steady,
+            ready: None,
             scaling: None,
             parting: false,
             released: false,
             reported: None,
-            told: None,
+            told: Told::default(),
             active: false,
             decided: None,
             decisions: VecDeque::new(),
@@ -134,7 +139,10 @@ impl Object {
                 before => {
                     fresh.push(index);
                     let same = before.as_ref().filter(|before| before.measures_the_same(spec));
-                    let trigger = Trigger::new(spec.clone(), same);
+                    let mut trigger = Trigger::new(spec.clone(), same);
+                    if self.resolved.is_none() {
+                        trigger.failures = self.remembered_failures(&trigger);
+                    }
                     removed.extend(before.map(|before| (index, before)));
                     trigger
                 }
@@ -143,6 +151,7 @@ impl Object {
         }
         removed.extend(old.into_iter().enumerate().filter_map(|(index, before)| before.map(|before| (index, before))));
         self.count(resolution.replicas, now);
+        self.ready = resolution.ready;
         self.original = self.original.or(Some(resolution.replicas));
         self.resolved = self.resolved.or(Some(now.steady));
         self.resolved_last = now.steady;
@@ -174,10 +183,11 @@ impl Object {
         Some(if disagree { at.min(self.replicas_at + DISAGREEMENT) } else { at })
     }
 
-    /// What each trigger says at `now`.
+    /// What each trigger says at `now`, or what the fallback says in its place.
     pub(super) fn says(&self, now: Now) -> Vec<Say> {
         let interval = self.workload.as_ref().map(|workload| workload.interval).unwrap_or_default();
-        self.triggers.iter().map(|trigger| trigger.say(interval, now)).collect()
+        let say = |trigger: &Trigger| self.substitute(trigger).unwrap_or_else(|| trigger.say(interval, now));
+        self.triggers.iter().map(say).collect()
     }
 
     /// Whether the object was proven idle for long enough.
@@ -202,14 +212,17 @@ impl Object {
 
     /// Takes the outcome of one poll of one trigger in, and has Secrets and environment read again if that may mend it.
     pub(super) fn take(&mut self, index: usize, outcome: Outcome, now: Now) {
-        let pace = self.pace(now);
+        let (pace, current) = (self.pace(now), self.current());
+        let Some(workload) = &self.workload else { return };
         let Some(trigger) = self.triggers.get_mut(index) else { return };
-        trigger.take(outcome, pace, now);
+        let rests = |trigger: &Trigger| stand_in(workload.fallback, trigger, current) == Some(0);
+        trigger.take(outcome, workload.when_absent, pace, now, rests);
         let after = trigger.failure.as_ref().and_then(|(failure, _)| match failure.kind {
             FailureKind::Denied => Some(DENIED_REREAD),
             FailureKind::Transient if failure.blame != Blame::Scaler => Some(FAILED_REREAD),
             _ => None,
         });
+        let after = after.into_iter().chain(trigger.needs_ready(workload.fallback).then_some(READY_REREAD)).min();
         if let Some(after) = after {
             self.asks.resolve.by((self.resolved_last + after).max(now.steady));
         }
@@ -248,7 +261,7 @@ impl Object {
             bounds: workload.map(|workload| workload.bounds),
             replicas: self.replicas,
             hpa_says: says.map(|(_, reason, message)| format!("{reason}: {message}").into()),
-            metrics: self.triggers.iter().flat_map(|trigger| trigger.views(interval)).collect(),
+            metrics: self.triggers.iter().flat_map(|trigger| trigger.views(interval, self.answers(trigger))).collect(),
             decisions: self.decisions.clone(),
         }
     }

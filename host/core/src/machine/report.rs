@@ -1,17 +1,18 @@
-//! What the status of an object should say, and which Events tell people that it changed.
+//! What the status of an object should say. A count or an age that changes at each poll would be a write at each poll, so
+//! none is in it.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::object::Object;
+use super::tell::{TARGET_WRONG, is_about_target};
+use super::trigger::Trigger;
 use crate::Now;
 use crate::decide::{Decision, Say, Why};
-use crate::effect::Effect;
+use crate::failure::FailureKind;
 use crate::problem::sentence;
 use crate::scaler::Metric;
-use crate::status::{Condition, Notice, Report, Tone, Truth};
-use crate::workload::ObjectKey;
+use crate::status::{Condition, Report, Truth};
 
 /// Least time between two writes of one object's status: one write a second at most, whatever flaps.
 pub(super) const SPACING: Duration = Duration::from_secs(1);
@@ -20,41 +21,29 @@ fn condition(kind: &'static str, status: Truth, reason: &str, message: &str) -> 
     Condition { kind, status, reason: or(reason, "Unknown").into(), message: or(message, NO_WORDS).into() }
 }
 
-/// An Event for people.
-pub(super) fn tell(key: &ObjectKey, tone: Tone, reason: &'static str, message: &str) -> Effect {
-    Effect::Tell { key: key.clone(), notice: Notice { tone, reason, message: or(message, NO_WORDS).to_owned() } }
+/// What stands where another party gave no words of its own: nothing is shown without a reason.
+pub(super) const NO_WORDS: &str = "no reason was given";
+
+pub(super) fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
+    if text.trim().is_empty() { otherwise } else { text }
 }
 
-/// What stands where another party gave no words of its own: nothing is shown without a reason.
-const NO_WORDS: &str = "no reason was given";
-
-fn or<'a>(text: &'a str, otherwise: &'a str) -> &'a str {
-    if text.trim().is_empty() { otherwise } else { text }
+/// How many triggers there are, and why each cannot be read.
+fn sentence_of<'a>(failing: impl Iterator<Item = &'a Trigger>) -> (usize, String) {
+    let (mut count, mut text) = (0, String::new());
+    for trigger in failing {
+        let (Some(failure), Some((_, since))) = (&trigger.words, &trigger.failure) else { continue };
+        let separator = if count > 0 { "; " } else { "" };
+        _ = write!(text, "{separator}{}: {failure} (since {since:.0})", trigger.name());
+        count += 1;
+    }
+    (count, text)
 }
 
 impl Object {
     /// Whether there is anything to say in the status.
     pub(super) fn is_to_be_reported(&self) -> bool {
         self.resolved.is_some() || self.refusal.is_some()
-    }
-
-    /// Writes the status if it should change, and tells people what changed with it.
-    pub(super) fn tell(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if !self.is_to_be_reported() || !self.asks.report.may(now.steady) || self.report_at(now) > now.steady {
-            return;
-        }
-        let report = self.report_now(now);
-        if self.reported.as_ref() == Some(&report) {
-            return;
-        }
-        let ready = report.conditions.first();
-        if let Some(ready) = ready.filter(|ready| self.told.as_ref() != Some(ready)) {
-            effects.extend(notice(&self.manifest.key, self.told.as_ref(), ready, self.fresh));
-            self.told = Some(ready.clone());
-        }
-        self.asks.report.sent();
-        self.reported = Some(report.clone());
-        effects.push(Effect::Report { key: self.manifest.key.clone(), report: Box::new(report) });
     }
 
     /// What the status should be.
@@ -66,12 +55,7 @@ impl Object {
             hpa_name: self.hpa.name.clone(),
             ..Report::default()
         };
-        report.conditions.push(condition(
-            "Fallback",
-            Truth::False,
-            "NoFallbackFound",
-            "No fallbacks are active on this scaled object",
-        ));
+        report.conditions.push(self.fallback_condition());
         report.conditions.push(if self.manifest.draft.pauses() {
             condition("Paused", Truth::True, "ScaledObjectPaused", "a pause is asked for: nothing is read or scaled")
         } else {
@@ -80,10 +64,10 @@ impl Object {
         report.conditions.extend(self.hpa_active());
         let Some(workload) = &self.workload else { return report };
         report.target = Some(workload.target.clone());
-        let types: BTreeSet<&str> = workload.triggers.iter().map(|trigger| &*trigger.kind).collect();
-        report.trigger_types = types.into_iter().collect::<Vec<_>>().join(",");
+        report.trigger_types = workload.trigger_types().join(",");
+        report.health = self.health();
         for (trigger, say) in self.triggers.iter().zip(self.says(now)) {
-            let active = matches!(say, Say::Active { .. });
+            let active = say.is_active();
             for metric in &trigger.spec.metrics {
                 match &metric.metric {
                     Metric::External { .. } => {
@@ -101,6 +85,9 @@ impl Object {
     fn ready(&self) -> Condition {
         if let Some(refusal) = &self.refusal {
             let mut message = or(&sentence(&refusal.problems), NO_WORDS).to_owned();
+            if is_about_target(refusal) {
+                message.insert_str(0, TARGET_WRONG);
+            }
             if self.workload.is_some() {
                 message.push_str("; the settings before this change stay in force");
             }
@@ -109,22 +96,14 @@ impl Object {
         if let Some(failure) = &self.hpa.failure {
             return condition("Ready", Truth::False, "ScaledObjectCheckFailed", &failure.message);
         }
-        let mut failures = String::new();
-        let failing = self
-            .triggers
-            .iter()
-            .filter_map(|trigger| trigger.failure.as_ref().map(|failure| (trigger.name(), failure)));
-        let mut count = 0;
-        for (name, (failure, since)) in failing {
-            count += 1;
-            _ = write!(failures, "{}{name}: {failure} (since {since:.0})", if count > 1 { "; " } else { "" });
-        }
+        let failing = |trigger: &&Trigger| trigger.fails(self.when_absent()) && !self.is_substituted(trigger);
+        let (count, failures) = sentence_of(self.triggers.iter().filter(failing));
         match count {
             0 => condition(
                 "Ready",
                 Truth::True,
                 "ScaledObjectReady",
-                "ScaledObject is defined correctly and is ready for scaling",
+                &format!("ScaledObject is defined correctly and is ready for scaling{}", self.remarks()),
             ),
             count if count < self.triggers.len() => condition(
                 "Ready",
@@ -139,6 +118,35 @@ impl Object {
                 &format!("Triggers cannot be read, nothing is scaled down: {failures}"),
             ),
         }
+    }
+
+    /// What is to be known of an object that is ready all the same.
+    fn remarks(&self) -> String {
+        let mut remarks = String::new();
+        for trigger in &self.triggers {
+            let Some((failure, _)) = &trigger.failure else { continue };
+            _ = match (self.fallback().filter(|_| self.is_substituted(trigger)), failure.kind) {
+                (Some(fallback), _) => write!(remarks, "; {} falls back ({fallback})", trigger.name()),
+                (None, FailureKind::Absent) => write!(remarks, "; {} has no value: {failure}", trigger.name()),
+                (None, _) => Ok(()),
+            };
+        }
+        let warnings = self.workload.iter().flat_map(|workload| &workload.warnings);
+        warnings.for_each(|warning| _ = write!(remarks, "; {warning}"));
+        remarks
+    }
+
+    fn fallback_condition(&self) -> Condition {
+        if !self.falls_back() {
+            let message = "No fallbacks are active on this scaled object";
+            return condition("Fallback", Truth::False, "NoFallbackFound", message);
+        }
+        let (count, failures) = sentence_of(self.triggers.iter().filter(|trigger| self.is_substituted(trigger)));
+        let mut message = "At least one trigger is falling back on this scaled object".to_owned();
+        if let (1.., Some(fallback)) = (count, self.fallback()) {
+            _ = write!(message, " ({fallback}): {failures}");
+        }
+        condition("Fallback", Truth::True, "FallbackExists", &message)
     }
 
     fn activity(&self, now: Now) -> Condition {
@@ -186,17 +194,5 @@ impl Object {
             (false, "ScalingDisabled") => stopped(),
             (false, reason) => condition("HPAActive", Truth::False, reason, "the HPA holds: see its own conditions"),
         })
-    }
-}
-
-/// The Event that goes with a change of Ready, if people should hear of it. `before`: what they heard last from this
-/// process; `fresh`: no process served the object before.
-fn notice(key: &ObjectKey, before: Option<&Condition>, ready: &Condition, fresh: bool) -> Option<Effect> {
-    let known = before.map_or(!fresh, |before| before.status == Truth::True);
-    match (ready.status, &*ready.reason) {
-        (Truth::True, _) if known => None,
-        (Truth::True, _) => Some(tell(key, Tone::Normal, "ScaledObjectReady", &ready.message)),
-        (_, "ScaledObjectCheckFailed") => Some(tell(key, Tone::Warning, "ScaledObjectCheckFailed", &ready.message)),
-        (..) => Some(tell(key, Tone::Warning, "KEDAScalerFailed", &ready.message)),
     }
 }

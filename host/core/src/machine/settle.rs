@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::Machine;
 use super::object::Object;
-use super::report::{self, SPACING};
+use super::report::SPACING;
+use super::tell::tell;
 use crate::Now;
 use crate::decide::{Cooldown, Say, decide};
 use crate::effect::Effect;
@@ -67,12 +68,7 @@ impl Object {
         self.asks.release.sent();
         effects.push(Effect::Release { key: self.manifest.key.clone(), restore });
         if !std::mem::replace(&mut self.parting, true) {
-            effects.push(report::tell(
-                &self.manifest.key,
-                Tone::Warning,
-                "ScaledObjectDeleted",
-                "ScaledObject was deleted",
-            ));
+            effects.push(tell(&self.manifest.key, Tone::Warning, "ScaledObjectDeleted", "ScaledObject was deleted"));
         }
     }
 
@@ -152,8 +148,7 @@ impl Object {
         }
         let Some(workload) = self.workload.clone() else { return };
         let says = self.says(now);
-        let active =
-            says.iter().any(|say| matches!(say, Say::Active { .. })) || says.iter().all(|say| *say == Say::Native);
+        let active = says.iter().any(Say::is_active) || says.iter().all(|say| *say == Say::Native);
         if active != self.active {
             self.last_active = Some(now.wall);
             self.active = active;

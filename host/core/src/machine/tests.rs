@@ -1,6 +1,10 @@
 //! The machine as sentences: one object or a few, a cluster and sources that answer at once, and what the machine did.
 
+mod absent;
 mod bench;
+mod controller;
+mod fallback;
+mod fallback_of_keda;
 mod hpa;
 mod lifecycle;
 mod log;

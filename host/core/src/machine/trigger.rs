@@ -8,10 +8,10 @@ use crate::activate::IdleProof;
 use crate::decide::Say;
 use crate::event::PollId;
 use crate::failure::{Blame, Failure, FailureKind};
-use crate::metric::{MetricView, Taken, quantity};
+use crate::metric::{Answered, MetricView, Taken, quantity};
 use crate::reading::{Outcome, Reading, stands_for};
 use crate::scaler::{Metric, TargetType};
-use crate::workload::WorkloadTrigger;
+use crate::workload::{WhenAbsent, WorkloadTrigger};
 
 /// A trigger and what is known of it.
 #[derive(Debug, Clone)]
@@ -21,6 +21,10 @@ pub(super) struct Trigger {
     pub(super) last: Option<(Vec<Reading>, Duration, jiff::Timestamp)>,
     /// Why the last poll gave none, and since when polls give none.
     pub(super) failure: Option<(Failure, jiff::Timestamp)>,
+    /// The first failure of this kind since then, for the status: its words do not change while it stays of one kind.
+    pub(super) words: Option<Failure>,
+    /// Failed polls since the last good one.
+    pub(super) failures: u32,
     pub(super) idle: IdleProof,
     pub(super) in_flight: Option<PollId>,
     /// When it is asked next; absent while it is asked, waits for its endpoint, or can never be answered.
@@ -35,6 +39,8 @@ impl Trigger {
             spec,
             last: before.and_then(|before| before.last.clone()),
             failure: before.and_then(|before| before.failure.clone()),
+            words: before.and_then(|before| before.words.clone()),
+            failures: before.map_or(0, |before| before.failures),
             idle: IdleProof::default(),
             in_flight: None,
             due: None,
@@ -61,25 +67,66 @@ impl Trigger {
         self.last.as_ref().map(|(_, at, _)| *at + stands_for(interval) + Duration::from_millis(1))
     }
 
-    /// Takes the outcome of a poll in. `pace`: how long the wait for it was to be at most.
-    pub(super) fn take(&mut self, outcome: Outcome, pace: Duration, now: Now) {
+    /// Takes the outcome of a poll in. `pace`: how long the wait for it was to be at most; `rests`: whether a fallback
+    /// answers so many failures with 0 replicas.
+    pub(super) fn take(
+        &mut self,
+        outcome: Outcome,
+        when_absent: WhenAbsent,
+        pace: Duration,
+        now: Now,
+        rests: impl FnOnce(&Self) -> bool,
+    ) {
         match outcome.and_then(|readings| self.complete(readings)) {
-            Ok(readings) => {
-                if readings.iter().any(|reading| reading.active) {
-                    self.idle.active();
-                } else {
-                    self.idle.inactive(now.steady, pace);
-                }
-                self.last = Some((readings, now.steady, now.wall));
-                self.failure = None;
+            Ok(readings) => self.read(readings, pace, now),
+            Err(failure) if failure.kind == FailureKind::Absent && when_absent == WhenAbsent::Zero => {
+                let nothing = self.external().map(|name| Reading::new(name, 0.0, false)).collect();
+                self.read(nothing, pace, now);
             }
             Err(failure) => {
-                self.idle.missed();
+                // The source answered, so nothing is wrong with it; and what it said overrules the last value.
+                let held = failure.kind == FailureKind::Absent && when_absent == WhenAbsent::Hold;
+                if held {
+                    self.last = None;
+                }
+                self.failures = if held { 0 } else { self.failures.saturating_add(1) };
                 // What went wrong may change its words at each poll; since when it does, does not.
                 let since = self.failure.take().map_or(now.wall, |(_, since)| since);
+                let kind = |failure: &Failure| (failure.kind, failure.blame, failure.code.clone());
+                self.words = self.words.take().filter(|words| kind(words) == kind(&failure)).or(Some(failure.clone()));
                 self.failure = Some((failure, since));
+                // A configured 0 stands in for an inactive reading; otherwise nobody knows.
+                if rests(self) {
+                    self.idle.inactive(now.steady, pace);
+                } else {
+                    self.idle.missed();
+                }
             }
         }
+    }
+
+    fn read(&mut self, readings: Vec<Reading>, pace: Duration, now: Now) {
+        if readings.iter().any(|reading| reading.active) {
+            self.idle.active();
+        } else {
+            self.idle.inactive(now.steady, pace);
+        }
+        self.last = Some((readings, now.steady, now.wall));
+        (self.failure, self.words, self.failures) = (None, None, 0);
+    }
+
+    /// Whether polls of it fail, as people understand it: that a thing does not exist may be as it should.
+    pub(super) fn fails(&self, when_absent: WhenAbsent) -> bool {
+        let failure = self.failure.as_ref().map(|(failure, _)| failure.kind);
+        failure.is_some_and(|kind| kind != FailureKind::Absent || when_absent == WhenAbsent::Error)
+    }
+
+    /// Names of its external metrics, as the scaler knows them.
+    fn external(&self) -> impl Iterator<Item = &String> {
+        self.spec.metrics.iter().filter_map(|metric| match &metric.metric {
+            Metric::External { name, .. } => Some(name),
+            Metric::Resource { .. } => None,
+        })
     }
 
     /// What it says at `now`.
@@ -103,8 +150,12 @@ impl Trigger {
         self.spec.metrics.first().map_or(&*self.spec.kind, |metric| &*metric.name)
     }
 
-    /// Its external metrics, as they are shown.
-    pub(super) fn views(&self, interval: Duration) -> impl Iterator<Item = MetricView> {
+    /// Its external metrics, as they are shown. `answer`: what a fallback answers for a metric of that target.
+    pub(super) fn views(
+        &self,
+        interval: Duration,
+        answer: impl Fn(f64, TargetType) -> Option<Answered>,
+    ) -> impl Iterator<Item = MetricView> {
         self.spec.metrics.iter().filter_map(move |metric| {
             let Metric::External { name, target, target_type } = &metric.metric else { return None };
             let reading = self.last.as_ref().and_then(|(readings, at, date)| {
@@ -119,6 +170,7 @@ impl Trigger {
                 active: reading.is_some_and(|(reading, ..)| reading.active),
                 stands_for: stands_for(interval),
                 failure: self.failure.as_ref().map(|(failure, _)| failure.clone()),
+                fallback: answer(*target, *target_type),
             })
         })
     }
@@ -143,17 +195,11 @@ impl Trigger {
     fn complete(&self, readings: Vec<Reading>) -> Outcome {
         let wrong =
             |code: &str, message: String| Err(Failure::new(FailureKind::Transient, Blame::Scaler, code, message));
-        let planned = || {
-            self.spec.metrics.iter().filter_map(|metric| match &metric.metric {
-                Metric::External { name, .. } => Some(name),
-                Metric::Resource { .. } => None,
-            })
-        };
-        if let Some(stranger) = readings.iter().find(|reading| !planned().any(|name| *name == reading.metric)) {
+        if let Some(stranger) = readings.iter().find(|reading| !self.external().any(|name| *name == reading.metric)) {
             let message = format!("the scaler reported {:?}, which it did not plan", stranger.metric);
             return wrong("undeclared-metric", message);
         }
-        for name in planned() {
+        for name in self.external() {
             match readings.iter().filter(|reading| reading.metric == *name).count() {
                 1 => {}
                 0 => return wrong("missing-reading", format!("the scaler reported no value of {name:?}")),

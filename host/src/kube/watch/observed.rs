@@ -74,6 +74,14 @@ fn remembered(object: &ScaledObject) -> Remembered {
         last_active: status.last_active_time.as_ref().map(|time| time.0),
         original_replicas: status.original_replica_count.and_then(|count| u32::try_from(count).ok()),
         hpa_name: status.hpa_name.clone().filter(|name| !name.is_empty()),
+        failures: status
+            .health
+            .iter()
+            .filter_map(|(metric, health)| {
+                let failures = u32::try_from(health.number_of_failures?).ok().filter(|failures| *failures > 0)?;
+                Some((metric.clone(), failures))
+            })
+            .collect(),
     }
 }
 
@@ -228,13 +236,20 @@ mod tests {
     #[test]
     fn the_status_of_an_earlier_process_is_remembered() {
         let (_, event) = scaled_object(|value| {
-            value["status"] = json!({ "hpaName": "keda-hpa-web", "originalReplicaCount": 3, "lastActiveTime": "2026-01-02T03:04:05Z" });
+            value["status"] = json!({
+                "hpaName": "keda-hpa-web", "originalReplicaCount": 3, "lastActiveTime": "2026-01-02T03:04:05Z",
+                "health": {
+                    "s0-a": { "numberOfFailures": 4, "status": "Failing" },
+                    "s1-b": { "numberOfFailures": 0, "status": "Happy" },
+                },
+            });
         });
         let Event::Applied(manifest) = event else { panic!("{event:?}") };
         let expected = Remembered {
             last_active: Some("2026-01-02T03:04:05Z".parse().unwrap()),
             original_replicas: Some(3),
             hpa_name: Some("keda-hpa-web".into()),
+            failures: [("s0-a".to_owned(), 4)].into(),
         };
         assert_eq!(manifest.remembered, expected);
     }

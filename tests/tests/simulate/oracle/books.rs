@@ -10,7 +10,7 @@ use bellows_core::metric::View;
 use bellows_core::problem::sentence;
 use bellows_core::reading::{Outcome, Reading};
 use bellows_core::scaler::Metric;
-use bellows_core::workload::{ObjectKey, Workload, WorkloadTrigger};
+use bellows_core::workload::{ObjectKey, WhenAbsent, Workload, WorkloadTrigger};
 
 use super::Oracle;
 
@@ -23,6 +23,8 @@ pub(crate) enum Heard {
     Active,
     Inactive,
     Failed(FailureKind),
+    /// The source says that the thing does not exist, and that is no failure.
+    Held,
 }
 
 /// A trigger in force.
@@ -37,6 +39,10 @@ pub(crate) struct Trigger {
     pub(crate) good: Option<(Duration, Vec<Reading>)>,
     /// Since when nobody asks it.
     pub(crate) free_since: Duration,
+    /// Since when it is in force.
+    pub(crate) since: Duration,
+    /// It replaced one of which nothing was known, so that it began without failures.
+    pub(crate) unburdened: bool,
 }
 
 impl Trigger {
@@ -58,11 +64,22 @@ impl Trigger {
     }
 
     /// The outcome of a poll; `None` where the answer came without it.
-    pub(crate) fn hears(&mut self, outcome: Option<&Outcome>, interval: Duration, now: Now) {
+    pub(crate) fn hears(&mut self, outcome: Option<&Outcome>, absent: WhenAbsent, interval: Duration, now: Now) {
         self.free_since = now.steady;
         let heard = match outcome {
             None => Heard::Failed(FailureKind::Transient),
-            Some(Err(failure)) => Heard::Failed(failure.kind),
+            Some(Err(failure)) => match (failure.kind, absent) {
+                (FailureKind::Absent, WhenAbsent::Hold) => {
+                    self.good = None;
+                    Heard::Held
+                }
+                (FailureKind::Absent, WhenAbsent::Zero) => {
+                    let nothing = self.external().iter().map(|name| Reading::new(*name, 0.0, false)).collect();
+                    self.good = Some((now.steady, nothing));
+                    Heard::Inactive
+                }
+                (kind, _) => Heard::Failed(kind),
+            },
             Some(Ok(readings)) => {
                 let mut reported: Vec<&str> = readings.iter().map(|reading| reading.metric.as_str()).collect();
                 reported.sort_unstable();
@@ -91,7 +108,7 @@ impl Trigger {
         for (at, heard, interval) in self.outcomes.iter().rev() {
             match heard {
                 Heard::Active => break,
-                Heard::Failed(_) => {
+                Heard::Failed(_) | Heard::Held => {
                     misses += 1;
                     later = None;
                     if misses == 2 {
@@ -147,9 +164,19 @@ pub(crate) struct Record {
     /// It was active since somebody first knew of it.
     pub(crate) was_active: bool,
     pub(crate) was_served: bool,
+    /// Settings of it were in force in this process and these hands.
+    pub(crate) was_resolved: bool,
+    /// A fallback may have kept it active.
+    pub(crate) may_have_been_active: bool,
+    /// A fallback of it might answer 0.
+    pub(crate) may_rest: bool,
     /// Its age when it was first seen, and when that was.
     pub(crate) age: (Duration, Duration),
     pub(crate) view: Option<Arc<View>>,
+    /// Replicas and ready pods of the target as each source told them last: a read or a write of `/scale`, what the HPA
+    /// found, what it asked for; and the ready pods.
+    pub(crate) counts: [Option<u32>; 3],
+    pub(crate) ready: Option<u32>,
     /// Since when it is shown with replicas.
     pub(crate) running_since: Option<Duration>,
     /// Since when the settings are in force.
@@ -162,6 +189,9 @@ impl Record {
         Self {
             was_active: manifest.remembered.last_active.is_some(),
             was_served: manifest.remembered.hpa_name.is_some(),
+            may_have_been_active: false,
+            may_rest: false,
+            was_resolved: manifest.remembered.failures.is_empty(),
             manifest,
             unreadable: false,
             epoch,
@@ -170,6 +200,8 @@ impl Record {
             triggers: Vec::new(),
             age: (age, now.steady),
             view: None,
+            counts: [None; 3],
+            ready: None,
             running_since: None,
             in_force_since: now.steady,
         }
@@ -183,6 +215,7 @@ impl Record {
 
     pub(crate) fn changes_hands(&mut self) {
         self.ends();
+        self.was_resolved = false;
         self.was_served = true;
         if !self.unreadable {
             self.refused = None;
@@ -191,6 +224,10 @@ impl Record {
 
     pub(crate) fn interval(&self) -> Duration {
         self.workload.as_ref().map(|workload| workload.interval).unwrap_or_default()
+    }
+
+    pub(crate) fn when_absent(&self) -> WhenAbsent {
+        self.workload.as_ref().map_or(WhenAbsent::Hold, |workload| workload.when_absent)
     }
 
     pub(crate) fn notes_activity(&mut self, now: Now) {
@@ -227,23 +264,35 @@ impl Oracle {
                     std::mem::take(&mut record.triggers).into_iter().map(Some).collect();
                 for (index, spec) in resolution.workload.triggers.iter().enumerate() {
                     let old = before.get_mut(index).and_then(Option::take);
-                    record.triggers.push(in_force(old, spec, next, now));
+                    // What an earlier process or owner counted is not in the books.
+                    let unburdened = old.is_none() && record.was_resolved;
+                    record.triggers.push(in_force(old, spec, next, unburdened, now));
                 }
+                record.counts[0] = Some(resolution.replicas);
+                record.ready = resolution.ready;
                 record.workload = Some(resolution.workload.clone());
                 record.in_force_since = now.steady;
+                record.was_resolved = true;
+                record.notes_rest();
                 record.notes_activity(now);
             }
         }
     }
 }
 
-fn in_force(old: Option<Trigger>, spec: &WorkloadTrigger, generation: u64, now: Now) -> Trigger {
+fn in_force(old: Option<Trigger>, spec: &WorkloadTrigger, generation: u64, unburdened: bool, now: Now) -> Trigger {
     match old {
         Some(old) if old.spec == *spec => old,
         old => {
-            let same = old.filter(|old| old.spec.kind == spec.kind && old.spec.metrics == spec.metrics);
+            let unburdened = unburdened || old.as_ref().is_some_and(|old| !measures(old, spec));
+            let same = old.filter(|old| measures(old, spec));
             let good = same.and_then(|old| old.good);
-            Trigger { spec: spec.clone(), generation, outcomes: Vec::new(), good, free_since: now.steady }
+            let (outcomes, since) = (Vec::new(), now.steady);
+            Trigger { spec: spec.clone(), generation, outcomes, good, free_since: now.steady, since, unburdened }
         }
     }
+}
+
+fn measures(old: &Trigger, spec: &WorkloadTrigger) -> bool {
+    old.spec.kind == spec.kind && old.spec.metrics == spec.metrics
 }

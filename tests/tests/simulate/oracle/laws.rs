@@ -41,7 +41,11 @@ impl Oracle {
     /// Nothing is lowered unless the last outcome of every trigger is inactive, good, and stands.
     pub(super) fn lowered_by_fresh_readings(&self, key: &ObjectKey, from: u32, to: u32, now: Now) -> Judgement {
         let record = self.record(key, "lowered_by_fresh_readings")?;
-        let idle = |trigger: &Trigger| trigger.is_native() || trigger.is_inactive(record.interval(), now);
+        let idle = |trigger: &Trigger| {
+            trigger.is_native()
+                || trigger.is_inactive(record.interval(), now)
+                || self.may_answer(record, trigger, |it| it == 0)
+        };
         if to < from && !record.triggers.iter().all(idle) {
             let last: Vec<_> = record.triggers.iter().map(|trigger| trigger.outcomes.last()).collect();
             return broken("lowered_by_fresh_readings", format!("{from} → {to} with {last:?}"));
@@ -58,11 +62,12 @@ impl Oracle {
         let record = self.record(key, "lowered_after_cooldown")?;
         let Some(workload) = record.workload.as_ref().filter(|_| to < from) else { return Ok(()) };
         let externals = record.triggers.iter().filter(|trigger| !trigger.is_native());
-        let idle = externals.map(Trigger::idle_for).min().unwrap_or_default();
+        let idle = externals.map(|trigger| record.idle_for(trigger, now)).min().unwrap_or_default();
         let age = record.age.0 + now.steady.saturating_sub(record.age.1);
         let fresh = !record.was_active && !record.was_served;
         let (has, needs) = if fresh { (age, workload.initial_cooldown) } else { (idle, workload.cooldown) };
-        if has < needs {
+        let either = record.may_have_been_active && idle >= workload.cooldown;
+        if has < needs && !either {
             return broken(
                 "lowered_after_cooldown",
                 format!("{from} → {to} after {has:?} of {needs:?} (fresh: {fresh})"),
@@ -75,7 +80,9 @@ impl Oracle {
     pub(super) fn raised_for_a_reason(&self, key: &ObjectKey, from: u32, to: u32, now: Now) -> Judgement {
         let record = self.record(key, "raised_for_a_reason")?;
         let Some(workload) = record.workload.as_ref().filter(|_| to >= from) else { return Ok(()) };
-        let active = record.triggers.iter().any(|trigger| trigger.is_active(workload.interval, now));
+        let active = record.triggers.iter().any(|trigger| {
+            trigger.is_active(workload.interval, now) || self.may_answer(record, trigger, |it| it > from)
+        });
         let below = workload.bounds.idle.is_none() && from < workload.bounds.min && to == workload.bounds.min;
         let native = record.triggers.iter().all(Trigger::is_native);
         if to == from || !(active || below || native) {
@@ -94,7 +101,10 @@ impl Oracle {
                     let standing = trigger.good.as_ref().filter(|(at, _)| stands(*at, record.interval(), now));
                     let reading =
                         standing.and_then(|(_, readings)| readings.iter().find(|reading| reading.metric == *name));
-                    expected.push((&metric.name, reading.map(|reading| reading.value)));
+                    let shown = view.metrics.iter().find(|shown| shown.name == metric.name);
+                    // What the fallback answers is judged by itself.
+                    let fallback = shown.and_then(|shown| shown.fallback).map(|answer| answer.value);
+                    expected.push((&metric.name, fallback.or(reading.map(|reading| reading.value))));
                 }
             }
         }

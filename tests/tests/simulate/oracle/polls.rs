@@ -78,10 +78,10 @@ impl Oracle {
     pub(super) fn polled(&mut self, id: PollId, endpoint: &Endpoint, outcomes: &[Outcome], now: Now) {
         for (place, (key, index, generation)) in self.polls.answered(id, endpoint, now).into_iter().enumerate() {
             let Some(record) = self.records.get_mut(&key) else { continue };
-            let interval = record.interval();
+            let (interval, absent) = (record.interval(), record.when_absent());
             let live = record.triggers.get_mut(index).filter(|trigger| trigger.generation == generation);
             let Some(trigger) = live else { continue };
-            trigger.hears(outcomes.get(place), interval, now);
+            trigger.hears(outcomes.get(place), absent, interval, now);
             record.notes_activity(now);
             self.touched.insert(key);
         }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use crate::Now;
 use crate::connection::{Connection, RedisConnection, Secret};
-use crate::draft::{Draft, TargetDraft, TriggerDraft};
+use crate::draft::{Draft, TargetDraft, TriggerDraft, metric_type};
 use crate::effect::{Effect, Poll};
 use crate::event::{ApiFailure, Endpoint, Event, HpaView, Manifest, Refusal, Remembered, Resolution};
 use crate::failure::{Blame, Failure, FailureKind};
 use crate::machine::Machine;
+use crate::problem::Problem;
 use crate::reading::{Outcome, Reading};
 use crate::scaler::{Metric, TargetType, Trigger};
 use crate::workload::{ObjectKey, Planned, Target};
@@ -41,8 +42,12 @@ pub(super) struct Bench {
     pub(super) password: String,
     /// Replicas of the targets, 0 where not named.
     pub(super) replicas: BTreeMap<ObjectKey, u32>,
+    /// So many pods of each target are not ready.
+    pub(super) unready: u32,
     /// Why the API server refuses what the name of an effect says.
     pub(super) refuses: BTreeMap<&'static str, ApiFailure>,
+    /// What planning warns of.
+    pub(super) warnings: Vec<Problem>,
     /// Why no resolution succeeds.
     pub(super) refusal: Option<Refusal>,
     /// Fingerprint of any HPA that is applied.
@@ -98,7 +103,9 @@ impl Bench {
             sources: BTreeMap::new(),
             password: "first".into(),
             replicas: BTreeMap::new(),
+            unready: 0,
             refuses: BTreeMap::new(),
+            warnings: Vec::new(),
             refusal: None,
             fingerprint: 1,
             unanswered: Vec::new(),
@@ -246,7 +253,8 @@ impl Bench {
             name: draft.target.name.clone(),
         };
         let workload = draft.parse(key, target, planned).map_err(|problems| Refusal { problems, retry: false })?;
-        Ok(Resolution { workload, replicas: self.replicas.get(key).copied().unwrap_or_default() })
+        let replicas = self.replicas.get(key).copied().unwrap_or_default();
+        Ok(Resolution { workload, replicas, ready: Some(replicas.saturating_sub(self.unready)) })
     }
 
     fn plan(&self, key: &ObjectKey, index: usize, trigger: &TriggerDraft) -> Planned {
@@ -272,8 +280,10 @@ impl Bench {
                 let name = "cpu".to_owned();
                 Metric::Resource { name, container: None, target: "80".into(), target_type: TargetType::Utilization }
             } else {
-                Metric::External { name: "jobs".into(), target: 10.0, target_type: TargetType::AverageValue }
+                let target_type = metric_type(trigger).unwrap_or_default().unwrap_or(TargetType::AverageValue);
+                Metric::External { name: "jobs".into(), target: 10.0, target_type }
             }],
+            warnings: self.warnings.clone(),
         }
     }
 

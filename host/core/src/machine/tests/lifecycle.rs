@@ -51,6 +51,7 @@ fn after_a_restart_the_cooldown_starts_anew_and_nobody_is_told_what_they_know() 
         last_active: Some(bench.wall - jiff::SignedDuration::from_hours(9)),
         original_replicas: Some(2),
         hpa_name: Some("keda-hpa-web".into()),
+        ..Remembered::default()
     };
     bench.step(Event::Applied(Box::new(manifest)));
     bench.run(59.0);

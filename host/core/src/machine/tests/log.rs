@@ -9,9 +9,11 @@ use crate::metric::View;
 use crate::status::{Condition, Notice, Report};
 
 impl Bench {
-    /// Names of all effects but those that only show.
+    /// Names of all effects that cost a request by default.
     pub(super) fn names(&self) -> Vec<&'static str> {
-        self.log.iter().map(|(_, effect)| name(effect)).filter(|name| *name != "Publish").collect()
+        let detail = |effect: &Effect| matches!(effect, Effect::Tell { notice, .. } if notice.detail);
+        let asked = self.log.iter().filter(|(_, effect)| !detail(effect));
+        asked.map(|(_, effect)| name(effect)).filter(|name| *name != "Publish").collect()
     }
 
     pub(super) fn count(&self, what: &str) -> usize {
@@ -32,10 +34,21 @@ impl Bench {
         self.log.iter().filter_map(poll).collect()
     }
 
-    pub(super) fn notices(&self) -> Vec<Notice> {
+    fn all_notices(&self) -> impl Iterator<Item = Notice> {
         let notice =
             |effect: &Effect| if let Effect::Tell { notice, .. } = effect { Some(notice.clone()) } else { None };
-        self.log.iter().filter_map(|(_, effect)| notice(effect)).collect()
+        self.log.iter().filter_map(move |(_, effect)| notice(effect))
+    }
+
+    /// Every Event that is sent by default.
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        self.all_notices().filter(|notice| !notice.detail).collect()
+    }
+
+    /// Every Event that is sent only where all are asked for, as `REASON: MESSAGE`.
+    pub(super) fn details(&self) -> Vec<String> {
+        let details = self.all_notices().filter(|notice| notice.detail);
+        details.map(|notice| format!("{}: {}", notice.reason, notice.message)).collect()
     }
 
     pub(super) fn told(&self) -> Vec<&'static str> {
@@ -50,6 +63,17 @@ impl Bench {
 
     pub(super) fn condition(&self, kind: &str) -> Condition {
         self.report().conditions.into_iter().find(|condition| condition.kind == kind).unwrap()
+    }
+
+    /// Why nothing more was done, or what was.
+    pub(super) fn last_decision(&self) -> String {
+        self.view().unwrap().decisions.back().unwrap().text.to_string()
+    }
+
+    /// What the HPA is answered for a metric.
+    pub(super) fn answer(&self, metric: usize) -> Option<f64> {
+        let now = crate::Now { steady: self.steady, wall: self.wall };
+        self.view().unwrap().metrics[metric].answer(now).ok().map(|taken| taken.value)
     }
 
     pub(super) fn view(&self) -> Option<Arc<View>> {

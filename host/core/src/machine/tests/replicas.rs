@@ -135,7 +135,9 @@ fn a_target_below_its_lower_bound_is_raised_whatever_is_measured() {
 
 #[test]
 fn a_stopped_target_that_only_kubernetes_measures_is_started() {
-    let bench = Bench::served(0, Source::Value(0.0), |draft| draft.triggers[0].kind = "cpu".into());
+    let bench = Bench::served(0, Source::Value(0.0), |draft| {
+        (draft.triggers[0].kind, draft.min_replicas) = ("cpu".into(), Some(1));
+    });
     assert_eq!(bench.scales(), [(0, 1)]);
 }
 
