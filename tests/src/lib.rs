@@ -8,6 +8,7 @@ pub mod authority;
 pub mod cluster;
 pub mod guests;
 pub mod image;
+pub mod keda;
 pub mod node;
 pub mod paths;
 pub mod process;

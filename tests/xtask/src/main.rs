@@ -1,4 +1,4 @@
-//! The task runner: `cargo xtask demo`, `test`, `image`, `cluster`.
+//! The task runner: `cargo xtask demo`, `test`, `keda-tests`, `image`, `cluster`.
 //!
 //! Owns the command line and the request to stop that Ctrl-C makes. Refuses to do any work itself: that is in
 //! `bellows-tests` and in one file for each command.
@@ -6,6 +6,7 @@
 mod cluster;
 mod demo;
 mod image;
+mod keda_tests;
 mod prove;
 
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ enum Task {
     Demo(demo::Arguments),
     /// Prove everything: set-up, components, format, lints, dependencies, tests.
     Test(prove::Arguments),
+    /// Run KEDA's own end-to-end tests, unmodified, on a real node. Takes about a quarter of an hour.
+    KedaTests(keda_tests::Arguments),
     /// Make the container image that the chart installs, without a container engine.
     Image(image::Arguments),
     /// A cluster that stays, to try things with.
@@ -56,6 +59,7 @@ fn run(arguments: Arguments) -> Result<()> {
     match arguments.command {
         Task::Demo(arguments) => demo::run(&arguments, &stop),
         Task::Test(arguments) => prove::run(&arguments),
+        Task::KedaTests(arguments) => keda_tests::run(&arguments, &stop),
         Task::Image(arguments) => image::run(&arguments),
         Task::Cluster(task) => cluster::run(&task, &stop),
     }
