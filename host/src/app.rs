@@ -50,6 +50,7 @@ pub struct Settings {
     pub admin: SocketAddr,
     pub service_name: String,
     pub service_namespace: String,
+    pub cluster_object_namespace: String,
     pub instance: String,
     pub all_events: bool,
 }
@@ -93,6 +94,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         events: events.clone(),
         instance: settings.instance.clone(),
         all_events: settings.all_events,
+        cluster_namespace: settings.cluster_object_namespace.clone(),
     });
     tasks.start_fallible("performer", performer.clone().run(cancel.clone().cancelled_owned()));
     let (synced, listed) = watch::channel(false);

@@ -4,6 +4,7 @@
 //! Needs no cluster and reaches for none. What only a cluster can tell is said as a note, never guessed and never a
 //! problem.
 
+mod credentials;
 mod environment;
 mod manifest;
 mod object;
@@ -156,7 +157,7 @@ mod tests {
                 parameter("listName", &[From::Metadata, From::Environment], None),
                 parameter("list", &[From::Metadata], None),
                 parameter("address", &[From::Metadata, From::Environment], Some("addresses")),
-                parameter("password", &[From::Environment], Some("password")),
+                parameter("password", &[From::Environment, From::Authentication], Some("password")),
             ];
             let connections = vec![ConnectionSlot { name: "redis".into(), protocols: vec![Protocol::Redis] }];
             Self(vec![TriggerType { name: "redis".into(), summary: String::new(), parameters, connections }])
@@ -296,6 +297,64 @@ spec:
         ];
         assert_eq!(notes, expected);
         assert!(!report.served[0].planned);
+    }
+
+    /// What is said when the trigger refers to an authentication called `login` of which `spec` is written.
+    fn said_of(spec: &str) -> Vec<String> {
+        let authentication = format!(
+            "---\napiVersion: keda.sh/v1alpha1\nkind: TriggerAuthentication\nmetadata:\n  name: login\nspec: {spec}\n\
+             ---\nkind: Secret\nmetadata: {{ name: login }}\nstringData: {{ password: very-secret }}\n"
+        );
+        let object = OBJECT.replace("  - type: redis\n", "  - type: redis\n    authenticationRef: { name: login }\n");
+        let report = check_text(&format!("{object}{TARGET}{authentication}"), Some(&Redis::new()));
+        let said: Vec<String> = report.findings.iter().map(Finding::to_string).collect();
+        assert!(!said.iter().any(|said| said.contains("very-secret")), "{said:?}");
+        said
+    }
+
+    #[test]
+    fn what_an_authentication_gives_is_looked_up_among_the_files() {
+        let nothing: [&str; 0] = [];
+        assert_eq!(said_of("{ secretTargetRef: [{ parameter: password, name: login, key: password }] }"), nothing);
+        assert_eq!(said_of("{ env: [{ parameter: password, name: REDIS }] }"), nothing);
+        let at = "a.yaml:12: spec.triggers[0].authenticationRef: TriggerAuthentication login: spec.secretTargetRef[0]: \
+                  password has no value: Secret login has no key pasword";
+        assert_eq!(said_of("{ secretTargetRef: [{ parameter: password, name: login, key: pasword }] }"), [at]);
+        let at = "a.yaml:12: note: spec.triggers[0].authenticationRef: TriggerAuthentication login: \
+                  spec.secretTargetRef[0]: password cannot be checked here: it comes from Secret vault, not among the files";
+        assert_eq!(said_of("{ secretTargetRef: [{ parameter: password, name: vault, key: a }] }"), [at]);
+        let at = "a.yaml:12: spec.triggers[0].authenticationRef: TriggerAuthentication login: spec.env[0]: password has no \
+                  value: the target has no container side: it has main";
+        assert_eq!(said_of("{ env: [{ parameter: password, name: A, containerName: side }] }"), [at]);
+    }
+
+    #[test]
+    fn a_provider_that_is_not_read_is_told_as_in_the_cluster() {
+        let at = "a.yaml:12: spec.triggers[0].authenticationRef: TriggerAuthentication login: \
+                  spec.podIdentity.provider: aws is not supported by this release of Bellows";
+        assert_eq!(said_of("{ podIdentity: { provider: aws } }"), [at]);
+    }
+
+    #[test]
+    fn a_setting_of_an_authentication_that_nobody_takes_is_warned_of_where_it_is_written() {
+        let at = "a.yaml:35: warning: spec.secretTargetRef[0].parameter: \"pasword\" is no setting that redis takes from an \
+                  authentication, and has no effect, did you mean password?";
+        assert_eq!(said_of("{ secretTargetRef: [{ parameter: pasword, name: login, key: password }] }"), [at]);
+    }
+
+    #[test]
+    fn an_authentication_that_is_not_among_the_files_may_give_anything() {
+        let object = OBJECT
+            .replace("  - type: redis\n", "  - type: redis\n    authenticationRef: { name: login }\n")
+            .replace("address:", "other:");
+        let report = check_text(&format!("{object}{TARGET}"), Some(&Redis::new()));
+        let said: Vec<_> = report.findings.iter().map(Finding::to_string).collect();
+        let expected = [
+            "a.yaml:12: note: spec.triggers[0].authenticationRef: TriggerAuthentication login is not among the files: what \
+             it gives was not checked",
+            "a.yaml:15: warning: spec.triggers[0].metadata.other: is no setting of redis and has no effect",
+        ];
+        assert_eq!(said, expected);
     }
 
     #[test]

@@ -14,12 +14,15 @@ use tower::util::MapRequestLayer;
 
 pub mod aggregation;
 mod apply;
+mod authentication;
 mod call;
+mod credentials;
 mod environment;
 mod finalizer;
 pub mod hpa;
 mod lanes;
 mod performer;
+mod reads;
 mod report;
 pub mod requests;
 mod resolve;

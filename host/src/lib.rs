@@ -3,6 +3,7 @@
 //! A library so that tests can use its pure parts without a process; `main.rs` adds nothing but the start.
 
 pub mod app;
+pub mod authentication;
 pub mod check;
 pub mod cli;
 pub mod clock;

@@ -61,24 +61,42 @@ pub struct Environment {
     pub unknown: BTreeMap<String, String>,
 }
 
+/// What the authentication of a trigger gave. Is not printed: there are credentials in it.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    /// Settings by the name of the parameter.
+    pub values: BTreeMap<String, String>,
+    /// Why some cannot be had.
+    pub problems: Vec<Problem>,
+}
+
+/// What was read of what is around an object.
+#[derive(Clone, Copy, Default)]
+pub struct Surroundings<'a> {
+    /// The target's environment; `None` where the target has no pod template.
+    pub environment: Option<&'a Environment>,
+    /// What the authentication of each trigger gave, in their order.
+    pub credentials: &'a [Credentials],
+}
+
 /// The settings of a trigger that name variables: setting and variable.
 pub fn variables(trigger: &TriggerDraft) -> impl Iterator<Item = (&str, &str)> {
     let named = trigger.metadata.iter().filter(|(setting, _)| setting.ends_with(FROM_ENVIRONMENT));
     named.map(|(setting, variable)| (setting.as_str(), variable.trim())).filter(|(_, variable)| !variable.is_empty())
 }
 
-/// The workload that `draft` asks for. `environment` is `None` where the target has no pod template.
+/// The workload that `draft` asks for.
 pub async fn workload(
     key: &ObjectKey,
     draft: &Draft,
     target: Target,
-    environment: Option<&Environment>,
+    surroundings: Surroundings<'_>,
     catalogue: &dyn Catalogue,
 ) -> Result<Workload, Refusal> {
     let mut refusal = Refusal { problems: draft.problems(key), retry: false };
     let mut planned = Vec::with_capacity(draft.triggers.len());
     for (index, trigger) in draft.triggers.iter().enumerate() {
-        match plan_trigger(key, index, trigger, environment, catalogue).await {
+        match plan_trigger(key, index, trigger, surroundings, catalogue).await {
             Ok(plan) => planned.push(plan),
             Err(wrong) => {
                 let prefix = format!("spec.triggers[{index}]");
@@ -98,15 +116,14 @@ async fn plan_trigger(
     key: &ObjectKey,
     index: usize,
     draft: &TriggerDraft,
-    environment: Option<&Environment>,
+    surroundings: Surroundings<'_>,
     catalogue: &dyn Catalogue,
 ) -> Result<Planned, Refusal> {
     let (scaler, kind) = scaler(&draft.kind, catalogue)?;
-    let sources = sources(draft, environment)?;
-    let reads_environment = variables(draft).next().is_some();
-    // A variable may appear without the manifest changing, because it belongs to the target.
-    let settings =
-        parameter::resolve(&kind, &sources).map_err(|problems| Refusal { problems, retry: reads_environment })?;
+    let sources = sources(draft, surroundings.environment, surroundings.credentials.get(index))?;
+    // A variable or a key may appear without the manifest changing, because it belongs to something else.
+    let retry = variables(draft).next().is_some() || draft.authentication.is_some();
+    let settings = parameter::resolve(&kind, &sources).map_err(|problems| Refusal { problems, retry })?;
     let trigger = Trigger {
         id: format!("{key}/{index}"),
         trigger_type: draft.kind.clone(),
@@ -121,7 +138,7 @@ async fn plan_trigger(
         }
         Err(PlanError::Problems(problems)) => {
             let problems = problems.into_iter().map(Problem::of_trigger).collect();
-            Err(Refusal { problems, retry: reads_environment })
+            Err(Refusal { problems, retry })
         }
         Err(PlanError::Failed(failure)) => {
             let problem = Problem::new("", format!("the scaler did not answer: {failure}"));
@@ -144,27 +161,38 @@ fn scaler(kind: &str, catalogue: &dyn Catalogue) -> Result<(Arc<dyn Planner>, Tr
     })
 }
 
-fn sources<'a>(draft: &'a TriggerDraft, environment: Option<&'a Environment>) -> Result<Sources<'a>, Refusal> {
+fn sources<'a>(
+    draft: &'a TriggerDraft,
+    environment: Option<&'a Environment>,
+    credentials: Option<&'a Credentials>,
+) -> Result<Sources<'a>, Refusal> {
     let unknown = environment.map(|environment| &environment.unknown);
-    let problems: Vec<Problem> = variables(draft)
+    let mut problems: Vec<Problem> = variables(draft)
         .filter_map(|(setting, variable)| {
             let why = unknown?.get(variable)?;
             Some(Problem::new(format!("metadata.{setting}"), why.as_str()))
         })
         .collect();
+    let refused = credentials.into_iter().flat_map(|credentials| credentials.problems.iter().cloned());
+    problems.extend(refused.map(|problem| problem.under("authenticationRef")));
     if !problems.is_empty() {
         return Err(Refusal { problems, retry: true });
     }
     Ok(Sources {
         metadata: draft.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         environment: environment.map(|environment| &environment.values),
-        authentication: BTreeMap::new(),
+        authentication: credentials
+            .into_iter()
+            .flat_map(|credentials| credentials.values.iter())
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect(),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bellows_core::authentication::AuthenticationDraft;
     use bellows_core::draft::TargetDraft;
     use bellows_core::scaler::{Parameter, Source, TargetType};
 
@@ -210,7 +238,7 @@ mod tests {
             summary: String::new(),
             required: true,
             default: None,
-            sources: vec![Source::Metadata, Source::Environment],
+            sources: vec![Source::Metadata, Source::Environment, Source::Authentication],
             feeds: None,
             deprecated: None,
         };
@@ -228,6 +256,16 @@ mod tests {
     }
 
     async fn planned(draft: &Draft, environment: Option<&Environment>, loaded: &Loaded) -> Result<Workload, Refusal> {
+        planned_with(draft, environment, &Credentials::default(), loaded).await
+    }
+
+    /// Each trigger is given the same.
+    async fn planned_with(
+        draft: &Draft,
+        environment: Option<&Environment>,
+        given: &Credentials,
+        loaded: &Loaded,
+    ) -> Result<Workload, Refusal> {
         let target = Target {
             group: "apps".into(),
             version: "v1".into(),
@@ -235,7 +273,9 @@ mod tests {
             resource: "deployments".into(),
             name: "worker".into(),
         };
-        workload(&ObjectKey::new("shop", "web"), draft, target, environment, loaded).await
+        let credentials = draft.triggers.iter().map(|_| given.clone()).collect::<Vec<_>>();
+        let surroundings = Surroundings { environment, credentials: &credentials };
+        workload(&ObjectKey::new("shop", "web"), draft, target, surroundings, loaded).await
     }
 
     async fn refused(draft: &Draft, environment: Option<&Environment>, loaded: &Loaded) -> (Vec<String>, bool) {
@@ -260,6 +300,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_authentication_is_a_source_and_one_that_could_not_be_read_is_a_problem_of_the_trigger() {
+        let mut draft = draft(&[]);
+        let values = [("listName".to_owned(), " jobs\n".to_owned())].into();
+        let mut given = Credentials { values, problems: Vec::new() };
+        let reference = AuthenticationDraft { kind: None, name: "login".into() };
+        draft.triggers[0].authentication = Some(reference);
+        let workload = planned_with(&draft, None, &given, &loaded()).await.unwrap();
+        assert_eq!(&*workload.triggers[0].metrics[0].name, "s0-jobs");
+        given.problems.push(Problem::new("", "there is no TriggerAuthentication login in namespace shop"));
+        let refusal = planned_with(&draft, None, &given, &loaded()).await.unwrap_err();
+        let told = "spec.triggers[0].authenticationRef: there is no TriggerAuthentication login in namespace shop";
+        assert_eq!((refusal.problems[0].to_string().as_str(), refusal.retry), (told, true));
+        // A key that is missing may come without the manifest changing.
+        let refusal = planned_with(&draft, None, &Credentials::default(), &loaded()).await.unwrap_err();
+        assert_eq!((refusal.problems[0].field.as_str(), refusal.retry), ("spec.triggers[0].metadata.listName", true));
+    }
+
+    #[tokio::test]
     async fn a_trigger_type_that_nobody_serves_is_answered_with_those_that_are_and_waits() {
         let mut draft = draft(&[]);
         draft.triggers[0].kind = "queue".into();
@@ -276,7 +334,7 @@ mod tests {
         let told = [
             "spec.maxReplicaCount: must be 1 or more",
             "spec.triggers[0].metadata.listName: is wrong",
-            "spec.triggers[1].metadata.listName: required: give metadata.listName or metadata.listNameFromEnv",
+            "spec.triggers[1].metadata.listName: required: give metadata.listName or metadata.listNameFromEnv or listName of a TriggerAuthentication",
         ];
         assert_eq!(refused(&draft, None, &loaded()).await, (told.map(str::to_owned).to_vec(), false));
     }

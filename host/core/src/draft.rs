@@ -10,7 +10,9 @@ pub use parse::normalise;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::authentication::{AuthenticationDraft, AuthenticationKey};
 use crate::fallback::{Fallback, FallbackDraft};
+use crate::name::{is_api_version, is_name};
 use crate::problem::Problem;
 use crate::scaler::TargetType;
 use crate::workload::{Bounds, FirstStep, ObjectKey, ScaleUp, WhenAbsent};
@@ -76,8 +78,8 @@ pub struct TriggerDraft {
     pub metadata: BTreeMap<String, String>,
     /// `metricType`.
     pub metric_type: Option<String>,
-    /// `authenticationRef.name`, where there is one.
-    pub authentication: Option<String>,
+    /// `authenticationRef`, where there is one.
+    pub authentication: Option<AuthenticationDraft>,
     /// `useCachedMetrics`: accepted and without effect, because every metric is answered from memory.
     pub cached: bool,
 }
@@ -109,9 +111,7 @@ impl Draft {
                 problems.push(Problem::new(field, format!("must be a number of seconds, {least} or more")));
             }
         }
-        if self.target.name.is_empty() {
-            problems.push(Problem::new("spec.scaleTargetRef.name", "required: the name of what is scaled"));
-        }
+        self.name_problems(&mut problems);
         if self.hpa_name(key).len() > NAME_MAX {
             let message = format!(
                 "the HPA's name {:?} is longer than {NAME_MAX} characters: give a shorter one",
@@ -123,8 +123,30 @@ impl Draft {
         problems.extend(self.when_absent().err());
         problems.extend(self.fallback().err().into_iter().flatten());
         self.refused_by_name(&mut problems);
-        self.trigger_problems(&mut problems);
+        self.trigger_problems(key, &mut problems);
         problems
+    }
+
+    /// The authentications that the triggers name, each once, in the order of the triggers.
+    pub fn authentications(&self, namespace: &str) -> Vec<AuthenticationKey> {
+        let mut keys = Vec::new();
+        for key in self.triggers.iter().filter_map(|trigger| trigger.authentication.as_ref()?.key(namespace).ok()) {
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
+    /// Their distinct names as written, of whatever kind.
+    pub fn authentication_names(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for named in self.triggers.iter().filter_map(|trigger| trigger.authentication.as_ref()) {
+            if !names.contains(&named.name.as_str()) {
+                names.push(named.name.as_str());
+            }
+        }
+        names
     }
 
     /// Whether a pause of any kind is asked for. It is refused for now, but what asks for it is not scaled.
@@ -143,6 +165,24 @@ impl Draft {
         self.hpa_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| format!("keda-hpa-{}", key.name))
     }
 
+    /// What is written here becomes a part of a request's path.
+    fn name_problems(&self, problems: &mut Vec<Problem>) {
+        let mut check = |field: &str, text: Option<&str>, holds: fn(&str) -> bool, what: &str| {
+            if let Some(text) = text.filter(|text| !holds(text)) {
+                problems.push(Problem::new(field, format!("{text:?} is no {what}")));
+            }
+        };
+        let TargetDraft { api_version, name, .. } = &self.target;
+        check("spec.scaleTargetRef.apiVersion", api_version.as_deref(), is_api_version, "GROUP/VERSION");
+        let given = Some(name.as_str()).filter(|name| !name.is_empty());
+        check("spec.scaleTargetRef.name", given, is_name, "name of an object");
+        let hpa = self.hpa_name.as_deref().filter(|name| !name.is_empty());
+        check("spec.advanced.horizontalPodAutoscalerConfig.name", hpa, is_name, "name of an object");
+        if name.is_empty() {
+            problems.push(Problem::new("spec.scaleTargetRef.name", "required: the name of what is scaled"));
+        }
+    }
+
     fn refused_by_name(&self, problems: &mut Vec<Problem>) {
         let mut refuse = |field: &str| problems.push(Problem::new(field, "not supported by this release of Bellows"));
         if self.scaling_modifiers {
@@ -153,7 +193,7 @@ impl Draft {
         }
     }
 
-    fn trigger_problems(&self, problems: &mut Vec<Problem>) {
+    fn trigger_problems(&self, key: &ObjectKey, problems: &mut Vec<Problem>) {
         if self.triggers.is_empty() || self.triggers.len() > TRIGGERS_MAX {
             problems.push(Problem::new("spec.triggers", format!("must have from 1 to {TRIGGERS_MAX} entries")));
         }
@@ -166,8 +206,8 @@ impl Draft {
             if trigger.name.as_ref().is_some_and(|name| !name.is_empty() && !names.insert(name)) {
                 problems.push(Problem::new(at("name"), "is the name of an earlier trigger: names are unique"));
             }
-            if trigger.authentication.is_some() {
-                problems.push(Problem::new(at("authenticationRef"), "not supported by this release of Bellows"));
+            if let Some(Err(problem)) = trigger.authentication.as_ref().map(|draft| draft.key(&key.namespace)) {
+                problems.push(problem.under(&at("authenticationRef")));
             }
             if let Err(message) = metric_type(trigger) {
                 problems.push(Problem::new(at("metricType"), message));
@@ -290,9 +330,35 @@ mod tests {
     }
 
     #[test]
+    fn what_would_lead_a_request_elsewhere_is_refused() {
+        for name in ["../../other/deployments/worker", "worker/scale", "worker?watch=true", ".."] {
+            check(|draft| draft.target.name = name.into(), "spec.scaleTargetRef.name");
+            let hpa = "spec.advanced.horizontalPodAutoscalerConfig.name";
+            check(|draft| draft.hpa_name = Some(name.into()), hpa);
+            let authentication = Some(AuthenticationDraft { kind: None, name: name.into() });
+            let field = "spec.triggers[0].authenticationRef.name";
+            check(|draft| draft.triggers[0].authentication = authentication, field);
+        }
+        let elsewhere = "x/../../api/v1".to_owned();
+        check(|draft| draft.target.api_version = Some(elsewhere), "spec.scaleTargetRef.apiVersion");
+        let odd = Some(AuthenticationDraft { kind: Some("Secret".into()), name: "login".into() });
+        check(|draft| draft.triggers[0].authentication = odd, "spec.triggers[0].authenticationRef.kind");
+    }
+
+    #[test]
+    fn authentications_are_named_once_in_the_order_of_the_triggers() {
+        let mut draft = draft();
+        let named = |name: &str| Some(AuthenticationDraft { kind: None, name: name.into() });
+        for name in ["b", "a", "b"] {
+            draft.triggers.push(TriggerDraft { authentication: named(name), ..TriggerDraft::default() });
+        }
+        let names: Vec<_> = draft.authentications("shop").into_iter().map(|key| key.name).collect();
+        assert_eq!(names, ["b".into(), "a".into()]);
+    }
+
+    #[test]
     fn what_is_not_supported_is_refused_by_name() {
         check(|draft| draft.scaling_modifiers = true, "spec.advanced.scalingModifiers");
-        check(|draft| draft.triggers[0].authentication = Some("auth".into()), "spec.triggers[0].authenticationRef");
         let paused = "autoscaling.keda.sh/paused";
         check(
             |draft| _ = draft.annotations.insert(paused.into(), "yes please".into()),

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::authentication::AuthenticationKey;
 use crate::batch::BatchKey;
 use crate::draft::Draft;
 use crate::event::PollId;
@@ -69,6 +70,27 @@ pub enum Effect {
     Tell {
         /// Whose it is.
         key: ObjectKey,
+        /// What to tell.
+        notice: Notice,
+    },
+    /// Write who uses an authentication into its status. Answered by `AuthenticationReported`.
+    ReportAuthentication {
+        /// Which.
+        key: AuthenticationKey,
+        /// Names of ScaledObjects, joined by commas; may be empty.
+        users: Arc<str>,
+    },
+    /// Take KEDA's finalizer off an authentication that is being deleted. Answered by `AuthenticationReleased`.
+    ReleaseAuthentication {
+        /// Which.
+        key: AuthenticationKey,
+    },
+    /// Tell people of an authentication by a Kubernetes Event. Not answered.
+    TellAuthentication {
+        /// Which.
+        key: AuthenticationKey,
+        /// Its uid, by which people find the Event.
+        uid: Arc<str>,
         /// What to tell.
         notice: Notice,
     },

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::authentication::{AuthenticationKey, AuthenticationView};
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::problem::Problem;
@@ -95,6 +96,27 @@ pub enum Event {
         /// One outcome for each trigger, in the order asked.
         outcomes: Vec<Outcome>,
     },
+    /// An authentication, new or changed or told again; `None` when it is gone.
+    AuthenticationObserved {
+        /// Which.
+        key: AuthenticationKey,
+        /// What the cluster has of it.
+        view: Option<AuthenticationView>,
+    },
+    /// An answer to [`crate::effect::Effect::ReportAuthentication`].
+    AuthenticationReported {
+        /// Which.
+        key: AuthenticationKey,
+        /// What came of it.
+        result: Result<(), ApiFailure>,
+    },
+    /// An answer to [`crate::effect::Effect::ReleaseAuthentication`].
+    AuthenticationReleased {
+        /// Which.
+        key: AuthenticationKey,
+        /// What came of it.
+        result: Result<(), ApiFailure>,
+    },
     /// Scalers were loaded, replaced or lost: what was refused for the lack of one is resolved again.
     ScalersChanged,
     /// Who shares the work; one of them is this process.
@@ -151,6 +173,8 @@ pub struct Resolution {
     pub replicas: u32,
     /// How many of its pods are ready, where the target says so.
     pub ready: Option<u32>,
+    /// The authentications that were read, each with the fingerprint of what it said.
+    pub authentications: BTreeMap<AuthenticationKey, u64>,
 }
 
 /// Why there is no workload.

@@ -4,6 +4,7 @@
 //! [`event::Event`]s and carries [`effect::Effect`]s out.
 
 pub mod activate;
+pub mod authentication;
 pub mod batch;
 pub mod connection;
 pub mod decide;
@@ -16,6 +17,7 @@ pub mod grant;
 pub mod machine;
 pub mod member;
 pub mod metric;
+pub mod name;
 pub mod parameter;
 pub mod problem;
 pub mod reading;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod ask;
+mod authentication;
 mod crowd;
 mod fallback;
 mod lifecycle;
@@ -28,6 +29,7 @@ use crate::member::Membership;
 use crate::schedule::Endpoints;
 use crate::workload::ObjectKey;
 use ask::{Ask, Asks};
+use authentication::Authentications;
 use crowd::Crowd;
 use object::Object;
 use poll::InFlight;
@@ -50,6 +52,8 @@ pub struct Machine {
     crowd: Crowd,
     /// Endpoints not known to be up that wait, because too many such are asked.
     crowd_unproven: Crowd,
+    /// Who uses which authentication.
+    authentications: Authentications,
     /// Objects by when they want to be settled although nothing happens.
     timers: BTreeSet<(Duration, ObjectKey)>,
 }
@@ -61,7 +65,10 @@ impl Machine {
         match event {
             Event::Applied(manifest) => self.applied(*manifest, now, &mut effects),
             Event::Unreadable { key, message } => self.unreadable(&key, message, now, &mut effects),
-            Event::Gone(key) => self.forget(&key, &mut effects),
+            Event::Gone(key) => {
+                self.forget(&key, &mut effects);
+                self.refer(&key, now, &mut effects);
+            }
             Event::Resolved { key, attempt, result } => self.resolved(&key, attempt, result, now, &mut effects),
             Event::HpaObserved { key, hpa } => {
                 self.with(&key, now, &mut effects, |object| object.hpa_observed(hpa, now));
@@ -85,6 +92,13 @@ impl Machine {
                 self.answer(&key, |asks| &mut asks.release, now, &mut effects, |object| object.released(result, now));
             }
             Event::Polled { id, endpoint, outcomes } => self.polled(id, &endpoint, outcomes, now, &mut effects),
+            Event::AuthenticationObserved { key, view } => self.authentication_observed(key, view, now, &mut effects),
+            Event::AuthenticationReported { key, result } => {
+                self.authentication_reported(&key, &result, now, &mut effects);
+            }
+            Event::AuthenticationReleased { key, result } => {
+                self.authentication_released(&key, &result, now, &mut effects);
+            }
             Event::ScalersChanged => self.scalers_changed(now, &mut effects),
             Event::Membership { own, members } => self.members(Membership::new(own, members), now, &mut effects),
             Event::Tick => {}
@@ -98,7 +112,7 @@ impl Machine {
     pub fn next_wake(&self) -> Option<Duration> {
         let due = self.due.first().map(|(at, ..)| *at);
         let timer = self.timers.first().map(|(at, _)| *at);
-        due.into_iter().chain(timer).min()
+        due.into_iter().chain(timer).chain(self.authentications.next_wake()).min()
     }
 
     /// Polls under way.
@@ -146,6 +160,7 @@ impl Machine {
             }
             self.settle(&key, now, effects);
         }
+        self.ring_authentications(now, effects);
     }
 }
 

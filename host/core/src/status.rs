@@ -59,8 +59,10 @@ pub struct Report {
     pub resource_metrics: Vec<String>,
     /// How reading each external metric is going, where a fallback counts it.
     pub health: BTreeMap<String, Health>,
-    /// Distinct trigger types, joined by commas.
+    /// Distinct trigger types, joined by commas, in the order of the triggers.
     pub trigger_types: String,
+    /// Distinct names of authentications, in the same way.
+    pub authentications: String,
     /// Whether each external metric is active.
     pub activity: BTreeMap<String, bool>,
 }

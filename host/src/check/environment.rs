@@ -132,14 +132,18 @@ fn from_source(source: &Value, namespace: Option<&str>, files: &[Manifest]) -> V
     for (field, kind) in [("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")] {
         let Some(reference) = source.get(field) else { continue };
         let part = |part: &str| reference.get(part).and_then(text).unwrap_or_default();
-        let (name, key) = (part("name"), part("key"));
-        let Some(file) = files.iter().find(|file| file.is(kind, name, namespace)) else {
-            return Variable::Unknown(format!("it comes from {kind} {name}, not among the files"));
-        };
-        let value = entries(file).remove(key);
-        return value.unwrap_or_else(|| Variable::Absent(format!("{kind} {name} has no key {key}")));
+        return from_key(kind, part("name"), part("key"), namespace, files);
     }
     Variable::Absent("it is taken from the pod itself, and there may be none".to_owned())
+}
+
+/// The value of `key` in the ConfigMap or Secret called `name`.
+pub(super) fn from_key(kind: &str, name: &str, key: &str, namespace: Option<&str>, files: &[Manifest]) -> Variable {
+    let Some(file) = files.iter().find(|file| file.is(kind, name, namespace)) else {
+        return Variable::Unknown(format!("it comes from {kind} {name}, not among the files"));
+    };
+    let value = entries(file).remove(key);
+    value.unwrap_or_else(|| Variable::Absent(format!("{kind} {name} has no key {key}")))
 }
 
 /// The keys of a ConfigMap or a Secret with their values.

@@ -6,6 +6,7 @@ use std::fmt;
 
 use bellows_core::{
     draft::Draft,
+    name::is_name,
     problem::Problem,
     workload::{Target, Workload},
 };
@@ -15,6 +16,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 
 use super::{
     Finding, Planner, Report, Severity,
+    credentials::{Files, Wants},
     environment::Environment,
     manifest::Manifest,
     plan::{Remark, Triggers, target},
@@ -76,6 +78,7 @@ impl fmt::Display for Served {
 /// Checks each of `manifests` that is of one of our kinds.
 pub(super) fn check_all(manifests: &[Manifest], planner: Option<&dyn Planner>, report: &mut Report) {
     let definitions = crd::all();
+    let mut wants = Wants::default();
     for manifest in manifests {
         let kind = manifest.text(&["kind"]).unwrap_or_default();
         let version = manifest.text(&["apiVersion"]).unwrap_or_default();
@@ -89,7 +92,7 @@ pub(super) fn check_all(manifests: &[Manifest], planner: Option<&dyn Planner>, r
                 if kind == "ScaledObject" {
                     report.objects += 1;
                     let mut object = Object { manifest, manifests, planner, report, start };
-                    object.check(shape.value);
+                    object.check(shape.value, &mut wants);
                 }
             }
             (Some(_), _) => {
@@ -103,6 +106,7 @@ pub(super) fn check_all(manifests: &[Manifest], planner: Option<&dyn Planner>, r
             (None, _) => {}
         }
     }
+    report.findings.extend(planner.map(|planner| wants.unknown(planner.trigger_types())).unwrap_or_default());
 }
 
 /// The schema of a definition, with what an API server adds of its own: names and labels are text.
@@ -126,17 +130,17 @@ fn schema(definition: &CustomResourceDefinition) -> Option<JSONSchemaProps> {
 }
 
 /// A ScaledObject that is being checked.
-struct Object<'a> {
+struct Object<'a, 'report> {
     manifest: &'a Manifest,
     manifests: &'a [Manifest],
     planner: Option<&'a dyn Planner>,
-    report: &'a mut Report,
+    report: &'report mut Report,
     /// Where the findings of this object begin.
     start: usize,
 }
 
-impl Object<'_> {
-    fn check(&mut self, value: serde_json::Value) {
+impl<'a> Object<'a, '_> {
+    fn check(&mut self, value: serde_json::Value, wants: &mut Wants<'a>) {
         let object: ScaledObject = match serde_json::from_value(value) {
             Ok(object) => object,
             Err(error) => return self.say(Severity::Problem, Problem::new("", format!("cannot be read: {error}"))),
@@ -150,8 +154,12 @@ impl Object<'_> {
             self.say(Severity::Problem, problem);
         }
         let mut remarks = Vec::new();
-        let environment = self.environment(&draft, &mut remarks);
-        let triggers = Triggers { key: &key, draft: &draft, environment: environment.as_ref(), planner: self.planner };
+        let target = self.target(&draft, &mut remarks);
+        let environment = target.and_then(|target| self.environment(target, &draft, &mut remarks));
+        let (manifests, namespace) = (self.manifests, self.manifest.text(&["metadata", "namespace"]));
+        wants.note(manifests, namespace, &draft);
+        let files = Files { manifests, namespace, target, environment: environment.as_ref() };
+        let triggers = Triggers { key: &key, draft: &draft, files, planner: self.planner };
         let planned = triggers.plan(&mut remarks);
         for (severity, problem) in remarks {
             self.say(severity, problem);
@@ -181,26 +189,33 @@ impl Object<'_> {
         }
     }
 
-    /// The environment of the target's container, where the target is among the files.
-    fn environment(&self, draft: &Draft, remarks: &mut Vec<Remark>) -> Option<Environment> {
-        let kind = draft.target.kind.as_deref().unwrap_or("Deployment");
-        let name = draft.target.name.as_str();
+    /// The target, where it is among the files.
+    fn target(&self, draft: &Draft, remarks: &mut Vec<Remark>) -> Option<&'a Manifest> {
+        let (kind, name) = (kind_of(draft), draft.target.name.as_str());
         let namespace = self.manifest.text(&["metadata", "namespace"]);
-        let mut note = |severity, field: &str, message| remarks.push((severity, Problem::new(field, message)));
-        let Some(target) = self.manifests.iter().find(|manifest| manifest.is(kind, name, namespace)) else {
+        let target = self.manifests.iter().find(|manifest| manifest.is(kind, name, namespace));
+        if target.is_none() {
             let message = format!("{kind} {name} is not among the files: neither it nor its environment was checked");
-            note(Severity::Note, "spec.scaleTargetRef.name", message);
-            return None;
-        };
-        match Environment::of(target, draft.target.container.as_deref(), self.manifests)? {
-            Ok(environment) => Some(environment),
-            Err(names) => {
-                let message = format!("{kind} {name} has no such container: it has {}", names.join(", "));
-                note(Severity::Problem, "spec.scaleTargetRef.envSourceContainerName", message);
-                None
-            }
+            remarks.push((Severity::Note, Problem::new("spec.scaleTargetRef.name", message)));
         }
+        target
     }
+
+    /// The environment of its container.
+    fn environment(&self, target: &Manifest, draft: &Draft, remarks: &mut Vec<Remark>) -> Option<Environment> {
+        let of = Environment::of(target, draft.target.container.as_deref(), self.manifests)?;
+        let told = |names: Vec<String>| {
+            let (kind, name) = (kind_of(draft), &draft.target.name);
+            let message = format!("{kind} {name} has no such container: it has {}", names.join(", "));
+            let problem = Problem::new("spec.scaleTargetRef.envSourceContainerName", message);
+            remarks.push((Severity::Problem, problem));
+        };
+        of.map_err(told).ok()
+    }
+}
+
+fn kind_of(draft: &Draft) -> &str {
+    draft.target.kind.as_deref().unwrap_or("Deployment")
 }
 
 /// The target as written; the name of its resource is the cluster's to say and is not printed.
@@ -210,18 +225,8 @@ fn target_of(draft: &Draft) -> Target {
     Target {
         group: group.to_owned(),
         version: version.to_owned(),
-        kind: draft.target.kind.clone().unwrap_or_else(|| "Deployment".to_owned()),
+        kind: kind_of(draft).to_owned(),
         resource: String::new(),
         name: draft.target.name.clone(),
     }
-}
-
-/// Whether an API server takes `name`: RFC 1123, a subdomain of 253 characters at most.
-fn is_name(name: &str) -> bool {
-    let label = |label: &str| {
-        let ends = label.starts_with(|letter: char| letter.is_ascii_alphanumeric())
-            && label.ends_with(|letter: char| letter.is_ascii_alphanumeric());
-        ends && label.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
-    };
-    name.len() <= 253 && name.split('.').all(label)
 }

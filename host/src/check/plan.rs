@@ -15,7 +15,8 @@ use bellows_core::{
 
 use super::{
     Planner, Severity,
-    environment::{Environment, Variable},
+    credentials::{Files, Given},
+    environment::Variable,
     spelling,
 };
 
@@ -29,8 +30,8 @@ pub(super) type Remark = (Severity, Problem);
 pub(super) struct Triggers<'a> {
     pub(super) key: &'a ObjectKey,
     pub(super) draft: &'a Draft,
-    /// The target's environment; nothing where the target is not among the files.
-    pub(super) environment: Option<&'a Environment>,
+    /// What is around it. Without a target among the files there is no environment.
+    pub(super) files: Files<'a>,
     pub(super) planner: Option<&'a dyn Planner>,
 }
 
@@ -42,6 +43,7 @@ impl Triggers<'_> {
     fn plan_one(&self, index: usize, draft: &TriggerDraft, remarks: &mut Vec<Remark>) -> Planned {
         let at = format!("spec.triggers[{index}]");
         let known = self.variables(&at, draft, remarks);
+        let given = draft.authentication.as_ref().map(|reference| self.files.given(&at, reference, remarks));
         let mut planned = Planned {
             scaler: "".into(),
             trigger: Trigger {
@@ -65,7 +67,8 @@ impl Triggers<'_> {
         };
         unknown_settings(&at, kind, draft, remarks);
         older_settings(&at, kind, draft, remarks);
-        match self.ask(planner, kind, draft, &known, &mut planned) {
+        let given = settings(given.unwrap_or_default(), kind);
+        match self.ask(planner, kind, draft, &Known { variables: known, given }, &mut planned) {
             Ok(()) => {}
             Err(Stop::Wrong(wrong)) => {
                 remarks.extend(wrong.into_iter().map(|problem| (Severity::Problem, problem.under(&at))));
@@ -84,7 +87,7 @@ impl Triggers<'_> {
         let named = draft.metadata.iter().filter(|(name, _)| name.ends_with("FromEnv") && name.len() > "FromEnv".len());
         for (setting, name) in named.map(|(setting, name)| (setting, name.trim())).filter(|(_, name)| !name.is_empty())
         {
-            let (severity, reason) = match self.environment.map(|environment| environment.get(name)) {
+            let (severity, reason) = match self.files.environment.map(|environment| environment.get(name)) {
                 None => {
                     known.insert(name.to_owned(), UNKNOWN.to_owned());
                     continue;
@@ -107,16 +110,16 @@ impl Triggers<'_> {
         planner: &dyn Planner,
         kind: &TriggerType,
         draft: &TriggerDraft,
-        known: &BTreeMap<String, String>,
+        known: &Known,
         planned: &mut Planned,
     ) -> Result<(), Stop> {
         let sources = Sources {
             metadata: draft.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-            environment: Some(known),
-            authentication: BTreeMap::new(),
+            environment: Some(&known.variables),
+            authentication: known.given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
         };
         let mut problems = BTreeSet::new();
-        let some_unknown = known.values().any(|value| value == UNKNOWN);
+        let some_unknown = known.variables.values().chain(known.given.values()).any(|value| value == UNKNOWN);
         if some_unknown {
             // A connection cannot be judged by a part of its fields, so only the settings are.
         } else {
@@ -145,6 +148,32 @@ impl Triggers<'_> {
             Err(wrong) => problems.extend(wrong.into_iter().map(Problem::of_trigger)),
         }
         if problems.is_empty() { Ok(()) } else { Err(Stop::Wrong(problems)) }
+    }
+}
+
+/// What is known of the values that the manifest itself does not hold.
+struct Known {
+    variables: BTreeMap<String, String>,
+    /// What the authentication gives.
+    given: BTreeMap<String, String>,
+}
+
+/// The settings of a trigger that its authentication gives, with [`UNKNOWN`] for those that are not to be had here.
+fn settings(given: Given, kind: &TriggerType) -> BTreeMap<String, String> {
+    let unknown = UNKNOWN.to_owned();
+    match given {
+        Given::Settings(settings) => {
+            let known = |(name, value)| match value {
+                Variable::Known(value) => (name, value),
+                Variable::Unknown(_) | Variable::Absent(_) => (name, unknown.clone()),
+            };
+            settings.into_iter().map(known).collect()
+        }
+        Given::Anything => {
+            let parameters = kind.parameters.iter();
+            let any = parameters.filter(|parameter| parameter.sources.contains(&Source::Authentication));
+            any.map(|parameter| (parameter.name.clone(), unknown.clone())).collect()
+        }
     }
 }
 

@@ -52,6 +52,9 @@ pub struct RunArguments {
     /// Namespace of that Service
     #[arg(long, value_name = "NAMESPACE", default_value = "bellows")]
     service_namespace: String,
+    /// Namespace of the Secrets and ConfigMaps that a ClusterTriggerAuthentication names; that of the Service where absent
+    #[arg(long, value_name = "NAMESPACE")]
+    cluster_object_namespace: Option<String>,
     /// Name of this instance in Events
     #[arg(long, value_name = "NAME", env = "HOSTNAME", default_value = "bellows")]
     instance: String,
@@ -112,6 +115,7 @@ impl RunArguments {
             metrics_api: self.metrics_api,
             admin: self.admin,
             service_name: self.service_name,
+            cluster_object_namespace: self.cluster_object_namespace.unwrap_or_else(|| self.service_namespace.clone()),
             service_namespace: self.service_namespace,
             instance: self.instance,
             all_events: self.events == Events::All,

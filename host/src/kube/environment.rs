@@ -96,6 +96,10 @@ pub(super) struct Needed {
 }
 
 impl Container {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn variables(&self) -> &[EnvVar] {
         self.env.as_deref().unwrap_or_default()
     }
@@ -230,20 +234,7 @@ impl<'read> Environment<'read> {
     }
 
     fn key(&self, of: &Reference, key: &str, optional: bool) -> Variable {
-        let place = self.namespace;
-        match self.contents.get(of) {
-            Some(Contents::Entries(entries)) => match entries.get(key) {
-                Some(value) => text(value).map(Some).ok_or_else(|| format!("key {key} of {of} in {place} is no text")),
-                None if optional => Ok(None),
-                None => Err(format!("{of} in namespace {place} has no key {key}")),
-            },
-            Some(Contents::NotThere) if optional => Ok(None),
-            Some(Contents::NotThere) => {
-                Err(format!("there is no {of} in namespace {place}; key {key} of it is needed"))
-            }
-            Some(Contents::Unread(why)) => Err(format!("{of} in namespace {place} cannot be read: {why}")),
-            None => Err(format!("{of} in namespace {place} was not read")),
-        }
+        entry(self.contents.get(of), of, self.namespace, key, optional)
     }
 
     /// The last source of `envFrom` that has it counts.
@@ -257,6 +248,31 @@ impl<'read> Environment<'read> {
             }
         }
         Ok(None)
+    }
+}
+
+/// The value of `key` in what reading `of` gave, or why there is none. Only an optional one may be missing.
+pub(super) fn entry(
+    contents: Option<&Contents>,
+    of: &Reference,
+    namespace: &str,
+    key: &str,
+    optional: bool,
+) -> Variable {
+    match contents {
+        Some(Contents::Entries(entries)) => match entries.get(key) {
+            Some(value) => {
+                text(value).map(Some).ok_or_else(|| format!("key {key} of {of} in namespace {namespace} is no text"))
+            }
+            None if optional => Ok(None),
+            None => Err(format!("{of} in namespace {namespace} has no key {key}")),
+        },
+        Some(Contents::NotThere) if optional => Ok(None),
+        Some(Contents::NotThere) => {
+            Err(format!("there is no {of} in namespace {namespace}; key {key} of it is needed"))
+        }
+        Some(Contents::Unread(why)) => Err(format!("{of} in namespace {namespace} cannot be read: {why}")),
+        None => Err(format!("{of} in namespace {namespace} was not read")),
     }
 }
 

@@ -42,26 +42,33 @@ pub(super) async fn release(
     released.map(drop).map_err(|error| error.failure(format_args!("take the finalizer off ScaledObject {key}")))
 }
 
+/// Takes our finalizer off any object, whatever it is.
+pub(super) async fn take_off(api: &Api<DynamicObject>, name: &str) -> Result<(), CallError> {
+    apply(api, name, None, removal).await
+}
+
 type Edit = fn(&str, &[String]) -> Option<Value>;
 
-/// Applies an edit that holds only for the finalizers it was made for, and makes it anew when it did not hold.
 async fn edit(client: &Client, store: &Store, key: &ObjectKey, edit: Edit) -> Result<(), CallError> {
-    let api = api(client, key);
+    apply(&api(client, key), &key.name, store.get(key), edit).await
+}
+
+/// Applies an edit that holds only for the finalizers it was made for, and makes it anew when it did not hold.
+async fn apply(api: &Api<DynamicObject>, name: &str, mut known: Option<Known>, edit: Edit) -> Result<(), CallError> {
     let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    let mut known = store.get(key);
     let mut attempt = 1;
     loop {
         let (uid, finalizers) = match known.take() {
             Some(Known { uid, finalizers, .. }) => (uid.to_string(), finalizers),
             None => {
-                let metadata = call(api.get(&key.name)).await?.metadata;
+                let metadata = call(api.get(name)).await?.metadata;
                 (metadata.uid.unwrap_or_default(), metadata.finalizers.unwrap_or_default())
             }
         };
         let Some(operations) = edit(&uid, &finalizers) else { return Ok(()) };
         let patch = serde_json::from_value(operations)
             .map_err(|error| CallError::Unasked(Box::new(kube::Error::SerdeError(error))))?;
-        match call(api.patch(&key.name, &parameters, &Patch::Json::<()>(patch))).await {
+        match call(api.patch(name, &parameters, &Patch::Json::<()>(patch))).await {
             Ok(_) => return Ok(()),
             // 422: a test of the patch did not hold, because the finalizers are others by now. 409: a write in between.
             Err(error) if matches!(error.code(), 409 | 422) && attempt < ATTEMPTS_MAX => attempt += 1,

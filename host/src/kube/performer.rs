@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bellows_core::effect::Effect;
-use bellows_core::event::{ApiFailure, Event, Refusal};
-use bellows_core::problem::Problem;
+use bellows_core::event::{ApiFailure, Event};
 use bellows_core::workload::ObjectKey;
 use kube::Client;
 use tokio::sync::{Notify, mpsc};
@@ -19,8 +18,12 @@ use super::lanes::Lanes;
 use super::resolve::Resolver;
 use super::store::Store;
 use super::tell::{self, Said, Tale};
-use super::{apply, finalizer, report, scale};
+use super::{apply, authentication, finalizer, report, scale};
 use crate::plan::Catalogue;
+
+mod refusal;
+
+use refusal::{lane, refusal};
 
 /// At once of each kind. A request takes some 5 ms, so 16 are 3,000 a second, more than an API server likes from one
 /// client; a resolution reads twice and plans for some 1 ms of computing. Kinds do not wait for each other.
@@ -28,7 +31,8 @@ const WRITES_MAX: usize = 16;
 const SCALES_MAX: usize = 16;
 const RESOLUTIONS_MAX: usize = 32;
 const TALES_MAX: usize = 4;
-/// Waiting for one object: the machine has at most one unanswered effect of each of the five kinds that share a lane.
+/// Waiting for one object: the machine has at most one unanswered effect of each of the five kinds that share a lane, and
+/// of two more for a TriggerAuthentication of that name.
 const LANE_MAX: usize = 8;
 /// Events that wait to be sent: some 300 bytes each, 300 KiB. Beyond it the oldest are dropped.
 const TALES_WAITING_MAX: usize = 1_024;
@@ -54,6 +58,8 @@ pub struct Parts {
     pub instance: String,
     /// Send Events that say what the status says too.
     pub all_events: bool,
+    /// Where Secrets and ConfigMaps are that a ClusterTriggerAuthentication names.
+    pub cluster_namespace: String,
 }
 
 /// Performs effects. Shared between the machine's task, which hands them in, and one that runs them.
@@ -95,8 +101,8 @@ enum Done {
 impl Performer {
     /// A performer that does nothing until it runs.
     pub fn new(parts: Parts) -> Self {
-        let Parts { client, store, catalogue, events, instance, all_events } = parts;
-        let resolver = Resolver::new(client.clone(), catalogue);
+        let Parts { client, store, catalogue, events, instance, all_events, cluster_namespace } = parts;
+        let resolver = Resolver::new(client.clone(), catalogue, cluster_namespace);
         let queues = Queues {
             resolutions: Lanes::new(RESOLUTIONS_MAX, 1),
             scales: Lanes::new(SCALES_MAX, LANE_MAX),
@@ -118,8 +124,15 @@ impl Performer {
             Effect::Tell { notice, .. } if notice.detail && !self.hands.all_events => return,
             Effect::Tell { key, notice } => {
                 let uid = self.hands.store.uid(&key).map(|uid| uid.to_string());
-                queues.tell(Tale { key, uid, notice });
+                queues.tell(Tale { kind: "ScaledObject", key, uid, notice });
                 Ok(())
+            }
+            Effect::TellAuthentication { key, uid, notice } => {
+                queues.tell(Tale { kind: key.kind.label(), key: lane(&key), uid: Some(uid.to_string()), notice });
+                Ok(())
+            }
+            Effect::ReportAuthentication { ref key, .. } | Effect::ReleaseAuthentication { ref key } => {
+                queues.writes.push(&lane(key), effect)
             }
             Effect::Resolve { ref key, .. } => queues.resolutions.push(&key.clone(), effect),
             Effect::Scale { ref key, .. } => queues.scales.push(&key.clone(), effect),
@@ -202,22 +215,6 @@ impl Performer {
     }
 }
 
-fn refusal(effect: Effect, failure: ApiFailure) -> Option<Event> {
-    let result = Err(failure.clone());
-    match effect {
-        Effect::Resolve { key, attempt, .. } => {
-            let problems = vec![Problem::new("", failure.message)];
-            Some(Event::Resolved { key, attempt, result: Err(Refusal { problems, retry: true }) })
-        }
-        Effect::Scale { key, to, .. } => Some(Event::Scaled { key, to, result }),
-        Effect::Adopt { key } => Some(Event::Adopted { key, result }),
-        Effect::ApplyHpa { key, .. } => Some(Event::HpaApplied { key, result: Err(failure) }),
-        Effect::Report { key, .. } => Some(Event::Reported { key, result }),
-        Effect::Release { key, .. } => Some(Event::Released { key, result }),
-        Effect::Poll(_) | Effect::Publish { .. } | Effect::Tell { .. } => None,
-    }
-}
-
 impl Queues {
     fn tell(&mut self, tale: Tale) {
         if !self.said.is_new(&tale, Instant::now()) {
@@ -276,7 +273,15 @@ impl Hands {
                 let result = finalizer::release(client, store, &key, restore).await;
                 Some(Event::Released { key, result })
             }
-            Effect::Poll(_) | Effect::Publish { .. } | Effect::Tell { .. } => None,
+            Effect::ReportAuthentication { key, users } => {
+                let result = authentication::report(client, &key, &users).await;
+                Some(Event::AuthenticationReported { key, result })
+            }
+            Effect::ReleaseAuthentication { key } => {
+                let result = authentication::release(client, &key).await;
+                Some(Event::AuthenticationReleased { key, result })
+            }
+            Effect::Poll(_) | Effect::Publish { .. } | Effect::Tell { .. } | Effect::TellAuthentication { .. } => None,
         }
     }
 

@@ -74,6 +74,7 @@ fn status(report: &Report) -> ScaledObjectStatus {
             .collect(),
         hpa_name: report.hpa_name.clone(),
         triggers_types: filled(&report.trigger_types),
+        authentications_types: filled(&report.authentications),
         ..ScaledObjectStatus::default()
     }
 }
@@ -125,6 +126,7 @@ mod tests {
             resource_metrics: Vec::new(),
             trigger_types: "redis".into(),
             health: [("s0-redis-Q".to_owned(), Health { failures: 4, happy: false })].into(),
+            authentications: "login".into(),
             activity: [("s0-redis-Q".to_owned(), true)].into(),
         }
     }
@@ -148,6 +150,7 @@ mod tests {
             "triggersActivity": { "s0-redis-Q": { "isActive": true } },
             "hpaName": "keda-hpa-web",
             "triggersTypes": "redis",
+            "authenticationsTypes": "login",
         });
         assert_eq!(written(&full()), expected);
     }

@@ -1,21 +1,21 @@
-//! `Effect::Resolve`: reads the target and what its environment needs, has the scalers plan, and answers with a
-//! workload or with everything that is wrong.
+//! `Effect::Resolve`: reads the target, the environment and the authentications that triggers name, has the scalers plan,
+//! and answers with a workload or with everything that is wrong.
 //!
-//! Secrets are read one by one, by name, and only those that a trigger's variables come from; nothing of them is kept.
+//! Secrets are read one by one, by name, and only those that a trigger's settings come from; nothing of them is kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bellows_core::draft::Draft;
 use bellows_core::event::{Refusal, Resolution};
 use bellows_core::problem::Problem;
 use bellows_core::workload::ObjectKey;
-use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::Client;
 use kube::api::DynamicObject;
-use kube::{Api, Client};
 
-use super::call::{CallError, call, if_found};
-use super::environment::{self, Container, Contents, Environment, Keeper, Reference};
+use super::credentials::Surroundings;
+use super::environment::{self, Container, Environment};
+use super::reads::Reads;
 use super::target::{self, Targets};
 use crate::plan::{self, Catalogue};
 
@@ -24,11 +24,13 @@ pub(super) struct Resolver {
     client: Client,
     targets: Targets,
     catalogue: Arc<dyn Catalogue>,
+    cluster_namespace: String,
 }
 
 impl Resolver {
-    pub(super) fn new(client: Client, catalogue: Arc<dyn Catalogue>) -> Self {
-        Self { targets: Targets::new(client.clone()), client, catalogue }
+    /// What ClusterTriggerAuthentications name is looked for in `cluster_namespace`.
+    pub(super) fn new(client: Client, catalogue: Arc<dyn Catalogue>, cluster_namespace: String) -> Self {
+        Self { targets: Targets::new(client.clone()), client, catalogue, cluster_namespace }
     }
 
     /// The workload that `draft` asks for, and the replicas that its target has.
@@ -39,73 +41,57 @@ impl Resolver {
         }
         let (target, object) = self.targets.find(key, &draft.target).await?;
         let replicas = self.targets.replicas(key, &target, &object).await?;
-        let environment = match containers(&object)? {
+        let containers = containers(&object)?;
+        let mut reads = Reads::new(&self.client);
+        let environment = match &containers {
             None => None,
             Some(containers) => {
-                let container = environment::container(&containers, draft.target.container.as_deref())
+                let container = environment::container(containers, draft.target.container.as_deref())
                     .map_err(|problem| Refusal { problems: vec![problem], retry: true })?;
-                Some(self.environment(key, draft, container).await)
+                let named = draft.triggers.iter().flat_map(plan::variables).map(|(_, variable)| variable);
+                Some(variables(&mut reads, &key.namespace, container, named.collect()).await)
             }
         };
-        let workload = plan::workload(key, draft, target, environment.as_ref(), &*self.catalogue).await?;
-        Ok(Resolution { workload, replicas, ready: target::ready(&object) })
-    }
-
-    /// The variables that the triggers name, each with its value or the reason why there is none.
-    async fn environment(&self, key: &ObjectKey, draft: &Draft, container: &Container) -> plan::Environment {
-        let mut answer = plan::Environment::default();
-        let names: BTreeSet<&str> =
-            draft.triggers.iter().flat_map(plan::variables).map(|(_, variable)| variable).collect();
-        let needed = match container.needed(names.iter().copied()) {
-            Ok(needed) => needed,
-            Err(why) => {
-                answer.unknown.extend(names.into_iter().map(|name| (name.to_owned(), why.clone())));
-                return answer;
-            }
+        let surroundings = Surroundings {
+            client: &self.client,
+            namespace: &key.namespace,
+            containers: containers.as_deref().unwrap_or_default(),
+            container: draft.target.container.as_deref(),
+            cluster_namespace: &self.cluster_namespace,
         };
-        let mut contents = BTreeMap::new();
-        // One after the other: there are rarely more than two, and many objects are resolved at the same time.
-        for reference in &needed.references {
-            contents.insert(reference.clone(), self.read(&key.namespace, reference).await);
-        }
-        let mut environment = Environment::new(container, &key.namespace, &needed, &contents);
-        for name in names {
-            match environment.get(name) {
-                Ok(Some(value)) => _ = answer.values.insert(name.to_owned(), value),
-                // Absent: the parameter that names it is told so by core.
-                Ok(None) => {}
-                Err(why) => _ = answer.unknown.insert(name.to_owned(), why),
-            }
-        }
-        answer
-    }
-
-    async fn read(&self, namespace: &str, reference: &Reference) -> Contents {
-        let entries = match reference.keeper {
-            Keeper::Secret => {
-                let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-                let secret = if_found(call(secrets.get(&reference.name)).await);
-                let entries = |secret: Secret| secret.data.into_iter().flatten().map(|(key, value)| (key, value.0));
-                secret.map(|secret| secret.map(|secret| entries(secret).collect()))
-            }
-            Keeper::ConfigMap => {
-                let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
-                let map = if_found(call(maps.get(&reference.name)).await);
-                let entries =
-                    |map: ConfigMap| map.data.into_iter().flatten().map(|(key, value)| (key, value.into_bytes()));
-                map.map(|map| map.map(|map| entries(map).collect()))
-            }
-        };
-        contents(entries)
+        let found = surroundings.credentials(draft, &mut reads).await;
+        let surroundings = plan::Surroundings { environment: environment.as_ref(), credentials: &found.credentials };
+        let workload = plan::workload(key, draft, target, surroundings, &*self.catalogue).await?;
+        Ok(Resolution { workload, replicas, ready: target::ready(&object), authentications: found.fingerprints })
     }
 }
 
-fn contents(entries: Result<Option<BTreeMap<String, Vec<u8>>>, CallError>) -> Contents {
-    match entries {
-        Ok(Some(entries)) => Contents::Entries(entries),
-        Ok(None) => Contents::NotThere,
-        Err(error) => Contents::Unread(error.reason()),
+/// The variables `names` of a container, each with its value or the reason why there is none.
+pub(super) async fn variables(
+    reads: &mut Reads<'_>,
+    namespace: &str,
+    container: &Container,
+    names: BTreeSet<&str>,
+) -> plan::Environment {
+    let mut answer = plan::Environment::default();
+    let needed = match container.needed(names.iter().copied()) {
+        Ok(needed) => needed,
+        Err(why) => {
+            answer.unknown.extend(names.into_iter().map(|name| (name.to_owned(), why.clone())));
+            return answer;
+        }
+    };
+    let contents = reads.all(namespace, &needed.references).await;
+    let mut environment = Environment::new(container, namespace, &needed, contents);
+    for name in names {
+        match environment.get(name) {
+            Ok(Some(value)) => _ = answer.values.insert(name.to_owned(), value),
+            // Absent: whoever names it is told so.
+            Ok(None) => {}
+            Err(why) => _ = answer.unknown.insert(name.to_owned(), why),
+        }
     }
+    answer
 }
 
 /// The containers of the pods that the target makes; `None` where it has no pod template.

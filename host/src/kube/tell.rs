@@ -1,4 +1,4 @@
-//! `Effect::Tell`: Kubernetes Events (`events.k8s.io/v1`) on a ScaledObject, with KEDA's reasons.
+//! `Effect::Tell` and `Effect::TellAuthentication`: Kubernetes Events (`events.k8s.io/v1`), with KEDA's reasons.
 //!
 //! Never waited for and never repeated: who is told too much is told nothing. The machine decides what is worth telling.
 
@@ -31,6 +31,9 @@ const SAID_MAX: usize = 4_096;
 /// One thing to tell.
 #[derive(Debug, Clone)]
 pub(super) struct Tale {
+    /// Kind of the object, in the group keda.sh.
+    pub(super) kind: &'static str,
+    /// Which one; without a namespace if it is the cluster's.
     pub(super) key: ObjectKey,
     /// The object's uid when it was told: `kubectl describe` finds Events by it.
     pub(super) uid: Option<String>,
@@ -69,23 +72,28 @@ impl Said {
 
 /// Sends one Event. `instance` names this process.
 pub(super) async fn tell(client: &Client, instance: &str, tale: &Tale, now: jiff::Timestamp) {
-    let events: Api<Event> = Api::namespaced(client.clone(), &tale.key.namespace);
+    let events: Api<Event> = Api::namespaced(client.clone(), namespace(&tale.key));
     if let Err(error) = call(events.create(&PostParams::default(), &event(instance, tale, now))).await {
         let (object, reason) = (&tale.key, tale.notice.reason);
         tracing::warn!(%object, reason, "cannot send a Kubernetes Event: {}", error.reason());
     }
 }
 
+/// Where an Event is. One of an object without a namespace is in `default`, as Kubernetes has it.
+fn namespace(key: &ObjectKey) -> &str {
+    if key.namespace.is_empty() { "default" } else { &key.namespace }
+}
+
 fn event(instance: &str, tale: &Tale, now: jiff::Timestamp) -> Event {
-    let Tale { key, uid, notice } = tale;
+    let Tale { kind: regarded, key, uid, notice } = tale;
     let kind = match notice.tone {
         Tone::Normal => "Normal",
         Tone::Warning => "Warning",
     };
     let regarding = ObjectReference {
         api_version: Some("keda.sh/v1alpha1".to_owned()),
-        kind: Some("ScaledObject".to_owned()),
-        namespace: Some(key.namespace.to_string()),
+        kind: Some((*regarded).to_owned()),
+        namespace: Some(key.namespace.to_string()).filter(|namespace| !namespace.is_empty()),
         name: Some(key.name.to_string()),
         uid: uid.clone(),
         ..ObjectReference::default()
@@ -93,7 +101,7 @@ fn event(instance: &str, tale: &Tale, now: jiff::Timestamp) -> Event {
     Event {
         metadata: ObjectMeta {
             name: Some(format!("{}.{:016x}", cut(&key.name, NAME_BYTES_MAX, ""), now.as_nanosecond())),
-            namespace: Some(key.namespace.to_string()),
+            namespace: Some(namespace(key).to_owned()),
             ..ObjectMeta::default()
         },
         event_time: Some(MicroTime(now)),
@@ -124,7 +132,7 @@ mod tests {
 
     fn tale(message: &str) -> Tale {
         let notice = Notice { tone: Tone::Warning, reason: "KEDAScalerFailed", message: message.into(), detail: false };
-        Tale { key: ObjectKey::new("shop", "web"), uid: Some("u1".into()), notice }
+        Tale { kind: "ScaledObject", key: ObjectKey::new("shop", "web"), uid: Some("u1".into()), notice }
     }
 
     #[test]
@@ -146,6 +154,15 @@ mod tests {
             (regarding.uid.as_deref(), event.metadata.name.as_deref()),
             (Some("u1"), Some("web.0000000000000000"))
         );
+    }
+
+    #[test]
+    fn an_event_on_an_object_of_the_cluster_is_in_default() {
+        let of_cluster = Tale { kind: "ClusterTriggerAuthentication", key: ObjectKey::new("", "login"), ..tale("x") };
+        let event = event("host", &of_cluster, jiff::Timestamp::UNIX_EPOCH);
+        let regarding = event.regarding.unwrap();
+        assert_eq!((event.metadata.namespace.as_deref(), regarding.namespace), (Some("default"), None));
+        assert_eq!(regarding.kind.as_deref(), Some("ClusterTriggerAuthentication"));
     }
 
     #[test]

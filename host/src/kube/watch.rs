@@ -1,4 +1,4 @@
-//! Watches of ScaledObjects and of the HPAs made for them → events. A bad object is reported, a dropped connection is
+//! Watches of ScaledObjects, of the HPAs made for them and of authentications → events. A bad object is reported, a dropped connection is
 //! taken up again, and what went away meanwhile is told as gone.
 //!
 //! Writes nothing and decides nothing.
@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bellows_core::authentication::AuthenticationKind;
 use bellows_core::event::Event;
 use bellows_core::workload::ObjectKey;
 use futures::{StreamExt, TryFutureExt};
@@ -21,18 +22,20 @@ use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, watch as synced};
 
-use super::hpa;
 use super::store::Store;
+use super::{authentication, hpa};
 
+mod authentications;
 mod document;
 mod observed;
 
+use authentications::Authentications;
 use document::Document;
 
 /// A watch is ended by the server this often and taken up where it stood, which costs one request; a connection that was
 /// cut without a word is noticed 5 s after that.
 const WATCH_SECONDS: u32 = 30;
-/// First and longest wait after a failed watch: an API server that restarts is back within seconds, and two watches that
+/// First and longest wait after a failed watch: an API server that restarts is back within seconds, and four watches that
 /// ask every 10 s are no load to one that is not.
 const WAIT_MIN: Duration = Duration::from_millis(500);
 const WAIT_MAX: Duration = Duration::from_secs(10);
@@ -46,7 +49,7 @@ pub struct Scope {
     pub selector: Option<String>,
 }
 
-/// Both watches.
+/// All watches.
 pub struct Watches {
     /// Whom to ask.
     pub client: Client,
@@ -56,7 +59,8 @@ pub struct Watches {
     pub store: Arc<Store>,
     /// Where events go. Bounded: a machine that is behind slows the watches down.
     pub events: mpsc::Sender<Event>,
-    /// Becomes true once both first lists were told.
+    /// Becomes true once the first lists of ScaledObjects and HPAs were told. Authentications are read when they are
+    /// needed, and watched for their changes only.
     pub synced: synced::Sender<bool>,
 }
 
@@ -69,13 +73,15 @@ impl Watches {
     /// Watches until nobody listens any more.
     pub async fn run(self) {
         let (listed, objects_listed) = synced::channel(false);
-        // An HPA is only known by its ScaledObject, so objects are listed first.
-        let hpas = async {
+        // An HPA is only known by its ScaledObject, and who uses an authentication too, so objects are listed first.
+        let others = async {
             let mut objects_listed = objects_listed;
             objects_listed.wait_for(|listed| *listed).map_err(|_| Unheard).await.map(drop)?;
-            self.hpas().await
+            let namespaced = self.authentications(AuthenticationKind::Namespaced);
+            let cluster = self.authentications(AuthenticationKind::Cluster);
+            futures::try_join!(self.hpas(), namespaced, cluster).map(drop)
         };
-        if let Err(unheard) = futures::try_join!(self.objects(&listed), hpas) {
+        if let Err(unheard) = futures::try_join!(self.objects(&listed), others) {
             tracing::debug!(%unheard, "watches ended");
         }
     }
@@ -163,6 +169,40 @@ impl Watches {
             }
             if first {
                 self.synced.send_replace(true);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Watches {
+    async fn authentications(&self, kind: AuthenticationKind) -> Result<(), Unheard> {
+        let resource = authentication::resource(kind);
+        let api = match (kind, &self.scope.namespace) {
+            (AuthenticationKind::Namespaced, Some(namespace)) => {
+                Api::namespaced_with(self.client.clone(), namespace, &resource)
+            }
+            _ => Api::all_with(self.client.clone(), &resource),
+        };
+        // Of a namespace that is ours alone we know every object.
+        let all_of_it = kind == AuthenticationKind::Namespaced || self.scope.namespace.is_none();
+        let mut known = Authentications::new(kind, self.scope.selector.is_some() || !all_of_it);
+        let mut stream = std::pin::pin!(patient(api, watcher::Config::default().timeout(WATCH_SECONDS)));
+        while let Some(result) = stream.next().await {
+            let events = match heard(kind.label(), result) {
+                None => Vec::new(),
+                Some(watcher::Event::Init) => {
+                    known.relist();
+                    Vec::new()
+                }
+                Some(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
+                    known.observe(&object).into_iter().collect()
+                }
+                Some(watcher::Event::Delete(object)) => known.deleted(&object).into_iter().collect(),
+                Some(watcher::Event::InitDone) => known.listed(),
+            };
+            for event in events {
+                self.tell(event).await?;
             }
         }
         Ok(())

@@ -187,6 +187,16 @@ impl Redis {
         Ok(())
     }
 
+    /// Takes another password from now on, and cuts the connections that were made with the one before.
+    ///
+    /// # Errors
+    /// See [`Redis::cli`].
+    pub fn rotate(&mut self, password: &str) -> Result<()> {
+        self.cli(&["CONFIG", "SET", "requirepass", password])?;
+        self.options.password = Some(password.to_owned());
+        self.cli(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).map(drop)
+    }
+
     /// Stops it in its tracks: connections stay open, and nobody answers.
     ///
     /// # Errors

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod api;
 #[cfg(test)]
+mod authentication;
+#[cfg(test)]
 mod components;
 #[cfg(test)]
 mod connections;
@@ -33,6 +35,10 @@ mod scales;
 mod shape;
 #[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod tenants;
+#[cfg(test)]
+mod users;
 #[cfg(test)]
 mod writes;
 
@@ -74,6 +80,12 @@ const PROOFS: &[(&str, Proof)] = &[
     ("a_component_that_appears_is_served_and_a_bad_one_hurts_nothing", Beside(components::come_and_fail)),
     // keda#563, #7640: a rotated Secret is not noticed.
     ("a_wrong_password_is_told_and_a_corrected_one_is_used_without_a_restart", Beside(connections::password)),
+    ("a_secret_rotated_behind_an_authentication_is_used_within_one_poll", Beside(authentication::rotated)),
+    ("workers_of_two_brokers_have_an_authentication_for_each", Beside(authentication::two_brokers)),
+    // keda's own answer is an empty credential and a line in a log.
+    ("what_an_authentication_lacks_is_named_and_missed_no_longer_than_it_is_missing", Beside(authentication::missing)),
+    ("an_authentication_reaches_into_no_other_namespace", Beside(tenants::reach)),
+    ("an_authentication_says_who_uses_it_and_is_never_held", Beside(users::named)),
     ("tls_is_believed_by_ca_dir_or_unsafe_ssl_and_by_nothing_else", Beside(connections::tls)),
     ("a_short_name_is_looked_up_in_the_namespace_of_its_object", Beside(connections::short_name)),
     ("variables_come_from_secrets_config_maps_prefixes_and_each_other", Beside(environment::expanded)),

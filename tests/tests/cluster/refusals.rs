@@ -12,7 +12,7 @@ const DEFINITION: &str = "scaledobjects.keda.sh";
 
 pub(crate) fn unsupported(stage: &Stage) -> Result<()> {
     type Edit = fn(&mut Value);
-    let cases: [(&str, Edit, &str); 3] = [
+    let cases: [(&str, Edit, &str); 2] = [
         (
             "formula",
             |object| {
@@ -20,11 +20,6 @@ pub(crate) fn unsupported(stage: &Stage) -> Result<()> {
                 object["spec"]["advanced"] = json!({"scalingModifiers": {"formula": "jobs + 1", "target": "5"}});
             },
             "spec.advanced.scalingModifiers",
-        ),
-        (
-            "authentication",
-            |object| object["spec"]["triggers"][0]["authenticationRef"] = json!({"name": "login"}),
-            "spec.triggers[0].authenticationRef",
         ),
         (
             "paused",

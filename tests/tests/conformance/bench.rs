@@ -16,7 +16,7 @@ use bellows_sdk::redis::{Command, Redis, Reply};
 use bellows_sdk::testing::cases::Case;
 use bellows_wasm::{
     Call, Compiler, Endpoint, Engine, EngineSettings, Limits, Measured, NetworkSettings, RedisSource, RedisValue,
-    Replies, Scaler, Sources,
+    Replies, Scaler,
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use tokio::runtime::Runtime;
@@ -103,8 +103,7 @@ impl Bench {
                 authorities: Vec::new(),
             },
         };
-        let sources = Sources { redis: servers.clone(), ..Sources::silent() };
-        let engine = Engine::with_sources(settings, sources)?;
+        let engine = Engine::with_redis(settings, Arc::clone(&servers) as Arc<dyn RedisSource>)?;
         Ok(Self { runtime: Runtime::new()?, engine, servers, _cache: cache })
     }
 

@@ -104,6 +104,7 @@ impl Host {
             events: events.clone(),
             instance: "test".into(),
             all_events: false,
+            cluster_namespace: "bellows".into(),
         };
         let performer = Performer::new(parts);
         tokio::spawn(performer.clone().run(std::future::pending()));

@@ -13,6 +13,7 @@ use crate::world::{Item, World};
 impl World {
     /// Somebody does something.
     pub(crate) fn act(&mut self) {
+        self.authentications_change();
         match self.random.below(100) {
             0..34 => self.lists_change(),
             34..44 => self.hosts_change(),
@@ -57,7 +58,8 @@ impl World {
     /// All objects come at once.
     pub(crate) fn fill(&mut self) {
         for key in self.nature.keys.clone() {
-            let draft = manifests::draft(&mut self.random, &key, &self.nature.taste.clone());
+            let mut draft = manifests::draft(&mut self.random, &key, &self.nature.taste.clone());
+            self.authentications.adorn(&mut draft);
             self.cluster.apply(&key, draft, self.wall);
             self.tell_object(&key);
         }
@@ -71,6 +73,7 @@ impl World {
     fn somebody_edits(&mut self) {
         let key = self.key();
         let mut draft = manifests::draft(&mut self.random, &key, &self.nature.taste.clone());
+        self.authentications.adorn(&mut draft);
         let stored = self.cluster.objects.get(&key);
         if stored.is_some_and(|stored| stored.manifest.deleting) {
             return;
@@ -165,6 +168,7 @@ impl World {
         keys.iter().for_each(|key| self.tell_object(key));
         let hpas: Vec<(ObjectKey, Arc<str>)> = self.cluster.hpas.keys().cloned().collect();
         hpas.iter().for_each(|(key, name)| self.tell_hpa(key, name));
+        self.list_authentications();
     }
 
     fn somebody_breaks_an_object(&mut self) {
@@ -199,5 +203,6 @@ impl World {
         }
         self.set_members(vec!["a".into()]);
         self.plan(Duration::ZERO, Item::Hear(Event::ScalersChanged));
+        self.authentications_calm_down();
     }
 }

@@ -35,6 +35,8 @@
 // | the same effects          | polls are spread by a hash with a random key                       | 0          |
 
 #[cfg(test)]
+mod authentications;
+#[cfg(test)]
 mod calm;
 #[cfg(test)]
 mod chance;
@@ -122,7 +124,7 @@ mod worlds {
             lived = world.step();
             step += 1;
         }
-        if let Err(broken) = lived.and_then(|()| world.is_served()) {
+        if let Err(broken) = lived.and_then(|()| world.is_served()).and_then(|()| world.authentications_agree()) {
             panic!("seed {seed}, step {step}: {}: {}\n{}", broken.law, broken.message, world.history());
         }
         world.effects.unwrap_or_default()

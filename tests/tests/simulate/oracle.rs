@@ -129,7 +129,8 @@ impl Oracle {
             Event::Adopted { key, .. } | Event::HpaApplied { key, .. } => {
                 self.touched.insert(key.clone());
             }
-            Event::Scaled { .. } | Event::Released { .. } | Event::Tick => {}
+            // Authentications are judged by what is there in the end, in `authentications.rs`.
+            _ => {}
         }
         // Endpoints that nobody uses any more are forgotten.
         if let Event::Applied(_) | Event::Gone(_) | Event::Resolved { .. } | Event::Membership { .. } = event {
@@ -214,6 +215,9 @@ impl Oracle {
             | Effect::Report { key, .. }
             | Effect::Tell { key, .. }
             | Effect::Release { key, .. } => key,
+            Effect::ReportAuthentication { .. }
+            | Effect::ReleaseAuthentication { .. }
+            | Effect::TellAuthentication { .. } => return self.reasons_given(effect),
         };
         self.touched.insert(key.clone());
         self.gone_is_gone(key, effect)?;

@@ -61,7 +61,15 @@ impl World {
                 }
                 Event::Released { key, result }
             }
-            Effect::Publish { .. } | Effect::Tell { .. } => return None,
+            Effect::ReportAuthentication { key, users } => {
+                let result = self.write_users(&key, users);
+                Event::AuthenticationReported { key, result }
+            }
+            Effect::ReleaseAuthentication { key } => {
+                let result = self.release_authentication(&key);
+                Event::AuthenticationReleased { key, result }
+            }
+            Effect::Publish { .. } | Effect::Tell { .. } | Effect::TellAuthentication { .. } => return None,
         })
     }
 
@@ -159,6 +167,7 @@ impl World {
             let problems = self.random.pick(&[vec![], vec![Problem::new("", "the target cannot be read")]]);
             return Err(Refusal { problems, retry: true });
         }
+        let authentications = self.authentications.read(key, draft)?;
         if draft.triggers.iter().any(|trigger| trigger.kind == "kafka") {
             let problems = vec![Problem::new("spec.triggers", "no scaler serves kafka")];
             return Err(Refusal { problems, retry: false });
@@ -176,7 +185,7 @@ impl World {
         let workload = workload.map_err(|problems| Refusal { problems, retry: false })?;
         let unready = if self.sources.calm { 0 } else { u32::try_from(self.random.below(3)).unwrap_or_default() };
         let ready = self.random.pick(&[None, Some(replicas.saturating_sub(unready))]);
-        Ok(Resolution { workload, replicas, ready })
+        Ok(Resolution { workload, replicas, ready, authentications })
     }
 
     fn plan_trigger(&self, key: &ObjectKey, index: usize, trigger: &TriggerDraft) -> Planned {

@@ -12,6 +12,7 @@ use bellows_core::machine::Machine;
 use bellows_core::metric::View;
 use bellows_core::workload::ObjectKey;
 
+use crate::authentications::Authentications;
 use crate::cluster::Cluster;
 use crate::manifests::Taste;
 use crate::oracle::{Oracle, Violation};
@@ -68,6 +69,7 @@ pub(crate) struct World {
     pub(crate) machine: Machine,
     pub(crate) cluster: Cluster,
     pub(crate) sources: Sources,
+    pub(crate) authentications: Authentications,
     pub(crate) views: BTreeMap<ObjectKey, std::sync::Arc<View>>,
     pub(crate) members: Option<Vec<std::sync::Arc<str>>>,
     /// The API server refuses everything.
@@ -87,6 +89,7 @@ impl World {
     pub(crate) fn new(seed: u64, nature: Nature) -> Self {
         let mut world = Self {
             random: Random::new(seed),
+            authentications: Authentications::new(seed),
             sources: Sources::new(&nature.taste.hosts, nature.slow_ms, nature.slow_per_mille),
             oracle: Oracle::new(nature.judges_lateness),
             nature,
@@ -231,7 +234,7 @@ impl World {
                 self.views.remove(key);
                 return;
             }
-            Effect::Tell { .. } => return,
+            Effect::Tell { .. } | Effect::TellAuthentication { .. } => return,
             Effect::Poll(poll) => self.sources.latency(&mut self.random, poll),
             _ if self.random.per_mille(100) => self.random.span(5, 3_000),
             _ => self.random.span(1, 20),

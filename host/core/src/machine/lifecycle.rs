@@ -37,6 +37,7 @@ impl Machine {
             self.stop(&key, effects);
         }
         self.settle(&key, now, effects);
+        self.refer(&key, now, effects);
     }
 
     /// An object whose fields cannot be read. One that is served already stays as it is and says so.
@@ -102,12 +103,14 @@ impl Machine {
         now: Now,
         effects: &mut Vec<Effect>,
     ) {
+        let agrees = result.as_ref().is_ok_and(|resolution| self.authentications.agree_with(resolution));
         let Some(object) = self.answered(key, |asks| &mut asks.resolve) else {
             return self.settle(key, now, effects);
         };
         if object.attempt != attempt {
             return;
         }
+        let outdated = std::mem::take(&mut object.outdated);
         match result {
             Ok(resolution) if object.manifest.deleting => {
                 object.asks.resolve.succeeded(Duration::MAX);
@@ -115,12 +118,19 @@ impl Machine {
             }
             Ok(resolution) => {
                 object.asks.resolve.succeeded(now.steady + REFRESH);
+                if outdated && !agrees {
+                    object.asks.resolve.hurry();
+                }
                 self.exchange(key, *resolution, now);
             }
             Err(refusal) => {
                 object.asks.resolve.failed(now.steady, refusal.retry);
+                object.resolved_last = now.steady;
                 if !refusal.retry {
                     object.asks.resolve.succeeded(Duration::MAX);
+                }
+                if outdated {
+                    object.asks.resolve.hurry();
                 }
                 object.refusal = Some(refusal);
             }
@@ -159,6 +169,7 @@ impl Machine {
             self.objects.insert(key.clone(), before.handed(owned, asks, now));
             self.settle(&key, now, effects);
         }
+        self.authentications_handed(now, effects);
     }
 }
 

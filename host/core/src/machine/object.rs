@@ -1,6 +1,6 @@
 //! One object as the machine remembers it: what was asked for, what was measured, what the cluster has.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use super::fallback::{READY_REREAD, stand_in};
 use super::tell::Told;
 use super::trigger::Trigger;
 use crate::Now;
+use crate::authentication::AuthenticationKey;
 use crate::decide::{Cooldown, Decision, Entry, Say};
 use crate::event::{ApiFailure, HpaView, Manifest, Refusal, Resolution};
 use crate::failure::{Blame, FailureKind};
@@ -25,7 +26,11 @@ pub(super) const REFRESH: Duration = Duration::from_secs(600);
 /// usually comes round by itself.
 const DISAGREEMENT: Duration = Duration::from_secs(60);
 /// After a failure that new credentials could mend, they are read again at most this often: a Denied one at once, at the
-/// pace of polls but not faster than this,
+/// pace of polls but not faster than this. What is read then and differs is asked with at once; what does not differ
+/// waits for its slot. A resolution is some four reads by name, so a wrong password costs one object 0.8 requests a second
+/// at most, and 0.3 at the pace of 15 s that polls have while replicas run; a thousand objects that share it 270 a second,
+/// of which at most 32 are under way at once. A poll that finds its endpoint refused asks nobody, so the source hears of
+/// it once in 15 s, however many they are,
 const DENIED_REREAD: Duration = Duration::from_secs(5);
 /// and any other once a minute.
 const FAILED_REREAD: Duration = Duration::from_secs(60);
@@ -59,7 +64,11 @@ pub(super) struct Object {
     pub(super) asks: Asks,
     /// Number of the last resolution asked for.
     pub(super) attempt: u64,
-    /// When it was first resolved, and when last.
+    /// The authentications that the last resolution read, by what they said.
+    pub(super) authentications: BTreeMap<AuthenticationKey, u64>,
+    /// One of them changed while a resolution was under way, which may have read it before.
+    pub(super) outdated: bool,
+    /// When it was first resolved, and when it was last tried.
     pub(super) resolved: Option<Duration>,
     pub(super) resolved_last: Duration,
     pub(super) refusal: Option<Refusal>,
@@ -105,6 +114,8 @@ impl Object {
             unreadable: false,
             asks,
             attempt: 0,
+            authentications: BTreeMap::new(),
+            outdated: false,
             resolved: None,
             resolved_last: now.steady,
             refusal: None,
@@ -155,6 +166,7 @@ impl Object {
         self.original = self.original.or(Some(resolution.replicas));
         self.resolved = self.resolved.or(Some(now.steady));
         self.resolved_last = now.steady;
+        self.authentications = resolution.authentications;
         self.refusal = None;
         self.target = Some(workload.target.clone());
         if self.workload.as_deref() != Some(&*workload) {
@@ -172,6 +184,15 @@ impl Object {
     /// Asks anew what the manifest means: an answer that is under way is about an older one.
     pub(super) fn resolve_anew(&mut self) {
         self.asks.resolve.disown();
+    }
+
+    /// An authentication that a trigger names is another one by now, or none.
+    pub(super) fn authentication_observed(&mut self, key: &AuthenticationKey, fingerprint: Option<u64>) {
+        if self.asks.resolve.in_flight() {
+            self.outdated = true;
+        } else if self.refusal.is_some() || self.authentications.get(key).copied() != fingerprint {
+            self.resolve_anew();
+        }
     }
 
     /// When target and environment are to be read again, unless that is under way.

@@ -53,6 +53,7 @@ impl Object {
             original_replicas: self.original,
             last_active: self.last_active,
             hpa_name: self.hpa.name.clone(),
+            authentications: self.manifest.draft.authentication_names().join(","),
             ..Report::default()
         };
         report.conditions.push(self.fallback_condition());

@@ -1,6 +1,8 @@
 //! The machine as sentences: one object or a few, a cluster and sources that answer at once, and what the machine did.
 
 mod absent;
+mod authentication;
+mod baseline;
 mod bench;
 mod controller;
 mod fallback;

@@ -208,7 +208,9 @@ impl Oracle {
     /// Whatever is shown to people has a reason and words.
     pub(super) fn reasons_given(&self, effect: &Effect) -> Judgement {
         let blank = match effect {
-            Effect::Tell { notice, .. } => notice.reason.is_empty() || notice.message.trim().is_empty(),
+            Effect::Tell { notice, .. } | Effect::TellAuthentication { notice, .. } => {
+                notice.reason.is_empty() || notice.message.trim().is_empty()
+            }
             Effect::Report { report, .. } => {
                 let blank = |text: &str| text.trim().is_empty();
                 report.conditions.iter().any(|condition| blank(&condition.reason) || blank(&condition.message))

@@ -25,7 +25,12 @@ pub(crate) fn kind(effect: &Effect) -> Option<(&ObjectKey, &'static str)> {
         Effect::Scale { key, .. } => (key, "scale"),
         Effect::Report { key, .. } => (key, "report"),
         Effect::Release { key, .. } => (key, "release"),
-        Effect::Poll(_) | Effect::Publish { .. } | Effect::Tell { .. } => return None,
+        Effect::Poll(_)
+        | Effect::Publish { .. }
+        | Effect::Tell { .. }
+        | Effect::ReportAuthentication { .. }
+        | Effect::ReleaseAuthentication { .. }
+        | Effect::TellAuthentication { .. } => return None,
     })
 }
 

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use super::baseline::{draft, key, seconds};
+use super::log::name;
 use crate::Now;
+use crate::authentication::AuthenticationKey;
 use crate::connection::{Connection, RedisConnection, Secret};
-use crate::draft::{Draft, TargetDraft, TriggerDraft, metric_type};
+use crate::draft::{Draft, TriggerDraft, metric_type};
 use crate::effect::{Effect, Poll};
 use crate::event::{ApiFailure, Endpoint, Event, HpaView, Manifest, Refusal, Remembered, Resolution};
 use crate::failure::{Blame, Failure, FailureKind};
@@ -40,6 +43,10 @@ pub(super) struct Bench {
     pub(super) sources: BTreeMap<String, Source>,
     /// The password that a resolution finds.
     pub(super) password: String,
+    /// Passwords of hosts that have one of their own.
+    pub(super) passwords: BTreeMap<String, String>,
+    /// What a resolution finds of each authentication.
+    pub(super) authentications: BTreeMap<AuthenticationKey, u64>,
     /// Replicas of the targets, 0 where not named.
     pub(super) replicas: BTreeMap<ObjectKey, u32>,
     /// So many pods of each target are not ready.
@@ -59,40 +66,6 @@ pub(super) struct Bench {
     fingerprints: u64,
 }
 
-pub(super) fn key() -> ObjectKey {
-    ObjectKey::new("shop", "web")
-}
-
-pub(super) fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-/// The baseline: one trigger at host `redis`, polled each 30 s, cooldown 60 s, bounds 0 to 10.
-pub(super) fn draft() -> Draft {
-    let metadata = BTreeMap::from([("host".to_owned(), "redis".to_owned())]);
-    Draft {
-        target: TargetDraft { name: "worker".into(), ..TargetDraft::default() },
-        cooldown_period: Some(60),
-        max_replicas: Some(10),
-        triggers: vec![TriggerDraft { kind: "redis".into(), metadata, ..TriggerDraft::default() }],
-        ..Draft::default()
-    }
-}
-
-pub(super) fn name(effect: &Effect) -> &'static str {
-    match effect {
-        Effect::Adopt { .. } => "Adopt",
-        Effect::Resolve { .. } => "Resolve",
-        Effect::ApplyHpa { .. } => "ApplyHpa",
-        Effect::Poll(_) => "Poll",
-        Effect::Scale { .. } => "Scale",
-        Effect::Publish { .. } => "Publish",
-        Effect::Report { .. } => "Report",
-        Effect::Tell { .. } => "Tell",
-        Effect::Release { .. } => "Release",
-    }
-}
-
 impl Bench {
     pub(super) fn new() -> Self {
         Self {
@@ -102,6 +75,8 @@ impl Bench {
             log: Vec::new(),
             sources: BTreeMap::new(),
             password: "first".into(),
+            passwords: BTreeMap::new(),
+            authentications: BTreeMap::new(),
             replicas: BTreeMap::new(),
             unready: 0,
             refuses: BTreeMap::new(),
@@ -203,7 +178,7 @@ impl Bench {
         self.refuses.get(name(effect)).cloned().map_or(Ok(()), Err)
     }
 
-    fn answers(&mut self, effect: &Effect) -> Vec<Event> {
+    pub(super) fn answers(&mut self, effect: &Effect) -> Vec<Event> {
         let result = self.result(effect);
         match effect.clone() {
             Effect::Adopt { key } => vec![Event::Adopted { key, result }],
@@ -235,7 +210,9 @@ impl Bench {
             }
             Effect::Report { key, .. } => vec![Event::Reported { key, result }],
             Effect::Release { key, .. } => vec![Event::Released { key, result }],
-            Effect::Publish { .. } | Effect::Tell { .. } => Vec::new(),
+            Effect::ReportAuthentication { key, .. } => vec![Event::AuthenticationReported { key, result }],
+            Effect::ReleaseAuthentication { key } => vec![Event::AuthenticationReleased { key, result }],
+            Effect::Publish { .. } | Effect::Tell { .. } | Effect::TellAuthentication { .. } => Vec::new(),
         }
     }
 
@@ -254,16 +231,20 @@ impl Bench {
         };
         let workload = draft.parse(key, target, planned).map_err(|problems| Refusal { problems, retry: false })?;
         let replicas = self.replicas.get(key).copied().unwrap_or_default();
-        Ok(Resolution { workload, replicas, ready: Some(replicas.saturating_sub(self.unready)) })
+        let read = |key: AuthenticationKey| Some((key.clone(), *self.authentications.get(&key)?));
+        let authentications = draft.authentications(&key.namespace).into_iter().filter_map(read).collect();
+        let ready = Some(replicas.saturating_sub(self.unready));
+        Ok(Resolution { workload, replicas, ready, authentications })
     }
 
     fn plan(&self, key: &ObjectKey, index: usize, trigger: &TriggerDraft) -> Planned {
         let host = trigger.metadata.get("host").cloned().unwrap_or_default();
+        let password = self.passwords.get(&host).unwrap_or(&self.password).clone();
         let redis = RedisConnection {
             host,
             port: 6379,
             username: None,
-            password: Some(Secret::new(self.password.clone())),
+            password: Some(Secret::new(password)),
             database: 0,
             tls: None,
         };

@@ -3,10 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::bench::{Bench, name};
+use super::bench::Bench;
 use crate::effect::{Effect, Poll};
 use crate::metric::View;
 use crate::status::{Condition, Notice, Report};
+
+/// The name of an effect.
+pub(super) fn name(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Adopt { .. } => "Adopt",
+        Effect::Resolve { .. } => "Resolve",
+        Effect::ApplyHpa { .. } => "ApplyHpa",
+        Effect::Poll(_) => "Poll",
+        Effect::Scale { .. } => "Scale",
+        Effect::Publish { .. } => "Publish",
+        Effect::Report { .. } => "Report",
+        Effect::Tell { .. } => "Tell",
+        Effect::Release { .. } => "Release",
+        Effect::ReportAuthentication { .. } => "ReportAuthentication",
+        Effect::ReleaseAuthentication { .. } => "ReleaseAuthentication",
+        Effect::TellAuthentication { .. } => "TellAuthentication",
+    }
+}
 
 impl Bench {
     /// Names of all effects that cost a request by default.

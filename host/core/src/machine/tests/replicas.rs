@@ -35,7 +35,7 @@ fn a_target_is_stopped_when_the_cooldown_was_proven_and_not_before() {
     bench.run(200.0);
     assert_eq!(bench.scales(), [(0, 4), (4, 0)]);
     let idle_since = bench.polls()[first].0;
-    let rest = bench.log.iter().rev().find(|(_, effect)| super::bench::name(effect) == "Scale").unwrap().0;
+    let rest = bench.log.iter().rev().find(|(_, effect)| super::log::name(effect) == "Scale").unwrap().0;
     assert!(rest - idle_since >= seconds(60), "{:?}", rest - idle_since);
     assert!(rest - begin <= seconds(76), "{:?}", rest - begin);
 }
