@@ -3,7 +3,7 @@
 use bellows_core::failure::{Blame, Failure, FailureKind};
 
 use self::bellows::scaler::types;
-pub(crate) use self::bellows::scaler::{log, memo, redis};
+pub(crate) use self::bellows::scaler::{http, log, memo, redis};
 pub(crate) use self::exports::bellows::scaler::plugin;
 
 wasmtime::component::bindgen!({
@@ -11,7 +11,10 @@ wasmtime::component::bindgen!({
     world: "scaler",
     imports: { default: async | trappable },
     exports: { default: async },
-    with: { "bellows:scaler/redis.connection": crate::capability::redis::Handle },
+    with: {
+        "bellows:scaler/http.endpoint": crate::capability::http::Handle,
+        "bellows:scaler/redis.connection": crate::capability::redis::Handle,
+    },
 });
 
 pub(crate) type GuestFailure = types::Failure;

@@ -3,20 +3,22 @@
 //!
 //! A capability has private bindings, a view that belongs to one call, and an `add_to_linker`.
 
+pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod memo;
 pub(crate) mod redis;
 
+use bellows_core::failure::{Blame, Failure, FailureKind};
 use wasmtime::component::{HasSelf, Linker};
 
-use crate::bindings;
+use crate::bindings::{self, GuestFailure, failure_for_guest};
 use crate::state::State;
 
 const PACKAGE: &str = "bellows:scaler/";
 /// Interfaces that a component may import. `types` has no function.
-const LENT: [&str; 4] = ["types", "redis", "memo", "log"];
+const LENT: [&str; 5] = ["types", "redis", "http", "memo", "log"];
 /// Interfaces of the contract that this release has no connections for.
-const NOT_LENT: [&str; 2] = ["amqp", "http"];
+const NOT_LENT: [&str; 1] = ["amqp"];
 
 /// Why a component is not let in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,8 +46,15 @@ pub(crate) fn judge(import: &str) -> Result<(), ImportError> {
 /// Makes all that is lent linkable.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     bindings::redis::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    bindings::http::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     bindings::memo::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     bindings::log::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+}
+
+/// The answer to a guest that opens more than a call may hold.
+fn too_many_handles() -> GuestFailure {
+    let message = "more connections are open than a call may hold";
+    failure_for_guest(&Failure::new(FailureKind::Invalid, Blame::Scaler, "too-many-handles", message))
 }
 
 #[cfg(test)]
@@ -56,7 +65,7 @@ mod tests {
     fn only_what_is_lent_may_be_imported() {
         assert_eq!(judge("bellows:scaler/redis@0.1.0"), Ok(()));
         assert_eq!(judge("bellows:scaler/types@0.1.9"), Ok(()));
-        assert_eq!(judge("bellows:scaler/http@0.1.0"), Err(ImportError::NotLent("http".into())));
+        assert_eq!(judge("bellows:scaler/http@0.1.0"), Ok(()));
         assert_eq!(judge("wasi:cli/environment@0.2.0"), Err(ImportError::Foreign("wasi:cli/environment@0.2.0".into())));
         assert_eq!(judge("bellows:scaler/files@0.1.0"), Err(ImportError::Foreign("bellows:scaler/files@0.1.0".into())));
     }

@@ -1,15 +1,29 @@
 //! Connections that the host holds for scalers: pools keyed by endpoint, credentials, encryption and database, so that
 //! connections grow with endpoints and not with triggers.
 
+mod http;
 mod metered;
+mod reach;
 mod redis;
+mod single;
+mod slots;
 mod tls;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bellows_core::grant::EgressPolicy;
 
-pub(crate) use self::redis::RedisPool;
+use self::http::HttpPool;
+use self::reach::Reach;
+use self::redis::RedisPool;
+use crate::lending::Sources;
+
+/// The pools of real connections, which go out the same way.
+pub(crate) fn pools(settings: &NetworkSettings) -> Result<Sources, NetworkError> {
+    let reach = Arc::new(Reach::new(settings)?);
+    Ok(Sources { redis: Arc::new(RedisPool::new(Arc::clone(&reach))), http: Arc::new(HttpPool::new(reach)) })
+}
 
 /// How connections are made.
 #[derive(Debug, Clone, Default)]

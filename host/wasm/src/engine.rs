@@ -16,10 +16,10 @@ use crate::bindings::ScalerPre;
 use crate::cache::{self, Cache, CacheError};
 use crate::capability::log::LogBudget;
 use crate::capability::memo::MemoStore;
-use crate::capability::redis::RedisSource;
 use crate::capability::{self, ImportError};
 use crate::compile::{self, CompileError, Compiler};
-use crate::connection::{NetworkError, NetworkSettings, RedisPool};
+use crate::connection::{self, NetworkError, NetworkSettings};
+use crate::lending::Sources;
 use crate::lift;
 use crate::limits::{INSTANCES_MAX, Limits, Ticker};
 use crate::scaler::{Answer, Guest, Lent, Question, Scaler};
@@ -111,7 +111,7 @@ pub struct Engine {
 pub(crate) struct Runtime {
     pub(crate) engine: wasmtime::Engine,
     pub(crate) limits: Limits,
-    pub(crate) redis: Arc<dyn RedisSource>,
+    pub(crate) sources: Sources,
     pub(crate) memo: Arc<MemoStore>,
     pub(crate) instances: Semaphore,
     pub(crate) guest_memory_bytes: Arc<std::sync::atomic::AtomicUsize>,
@@ -126,19 +126,19 @@ pub(crate) struct Runtime {
 impl Engine {
     /// An engine whose connections are real ones.
     pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
-        let redis = Arc::new(RedisPool::new(&settings.network)?);
-        Self::with_redis(settings, redis)
+        let sources = connection::pools(&settings.network)?;
+        Self::with_sources(settings, sources)
     }
 
-    /// An engine whose replies come from somewhere else: the script of a test, or a recording.
-    pub fn with_redis(settings: EngineSettings, redis: Arc<dyn RedisSource>) -> Result<Self, EngineError> {
+    /// An engine whose answers come from somewhere else: the script of a test, or a recording.
+    pub fn with_sources(settings: EngineSettings, sources: Sources) -> Result<Self, EngineError> {
         let start = |error: wasmtime::Error| EngineError::Start(format!("{error:#}"));
         let engine = start_engine(&settings.limits).map_err(start)?;
         let mut linker = Linker::new(&engine);
         capability::add_to_linker(&mut linker).map_err(start)?;
         let runtime = Runtime {
             limits: settings.limits,
-            redis,
+            sources,
             memo: Arc::default(),
             instances: Semaphore::new(INSTANCES_MAX as usize),
             guest_memory_bytes: Arc::default(),
@@ -319,8 +319,10 @@ mod tests {
     #[tokio::test]
     async fn a_component_that_imports_what_is_not_lent_is_refused_by_name() {
         let bench = Bench::new();
-        let refused = bench.refusal_of_text(&importing("bellows:scaler/http@0.1.0")).await;
-        assert!(matches!(refused, LoadError::Import(ImportError::NotLent(name)) if name == "http"));
+        let refused = bench.refusal_of_text(&importing("bellows:scaler/files@0.1.0")).await;
+        assert!(
+            matches!(refused, LoadError::Import(ImportError::Foreign(name)) if name == "bellows:scaler/files@0.1.0")
+        );
         let refused = bench.refusal_of_text(&importing("wasi:cli/environment@0.2.0")).await;
         assert!(
             matches!(refused, LoadError::Import(ImportError::Foreign(name)) if name == "wasi:cli/environment@0.2.0")

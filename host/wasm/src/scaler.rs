@@ -17,8 +17,8 @@ use crate::batch::{self, Run, RunResult};
 use crate::bindings::{self, GuestInstant, ScalerPre, plugin};
 use crate::capability::log::{LogBudget, LogView};
 use crate::capability::memo::MemoView;
-use crate::capability::redis::RedisView;
 use crate::engine::Runtime;
+use crate::lending::Lending;
 use crate::limits::Budget;
 use crate::state::State;
 use crate::{failure, lift, limits};
@@ -204,12 +204,12 @@ impl Guest {
             Ok(answer) => answer,
             Err(_elapsed) => Err(failure::deadline(allowed)),
         };
-        (answer, std::mem::take(&mut store.data_mut().redis.endpoint))
+        (answer, std::mem::take(&mut store.data_mut().lending.endpoint))
     }
 
     fn state(&self, lent: Lent, until: Instant, allowed: Duration) -> State {
-        let redis = RedisView {
-            source: Arc::clone(&self.runtime.redis),
+        let lending = Lending {
+            sources: self.runtime.sources.clone(),
             namespace: lent.namespace,
             connections: lent.connections,
             // The last tenth is the guest's, to answer after a source that did not.
@@ -222,7 +222,7 @@ impl Guest {
             triggers: lent.triggers,
         };
         let budget = Budget::new(self.runtime.limits, Arc::clone(&self.runtime.guest_memory_bytes));
-        State::new(budget, redis, memo, LogView { budget: Arc::clone(&self.log) })
+        State::new(budget, lending, memo, LogView { budget: Arc::clone(&self.log) })
     }
 
     async fn ask_instance(&self, store: &mut Store<State>, question: Question) -> Result<Answer, Failure> {

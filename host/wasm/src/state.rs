@@ -5,23 +5,23 @@ use wasmtime::component::ResourceTable;
 
 use crate::capability::log::LogView;
 use crate::capability::memo::MemoView;
-use crate::capability::redis::RedisView;
+use crate::lending::Lending;
 use crate::limits::Budget;
 
 /// The data of a store.
 pub(crate) struct State {
     pub(crate) budget: Budget,
     pub(crate) handles: ResourceTable,
-    pub(crate) redis: RedisView,
+    pub(crate) lending: Lending,
     pub(crate) memo: MemoView,
     pub(crate) log: LogView,
 }
 
 impl State {
-    pub(crate) fn new(budget: Budget, redis: RedisView, memo: MemoView, log: LogView) -> Self {
+    pub(crate) fn new(budget: Budget, lending: Lending, memo: MemoView, log: LogView) -> Self {
         let mut handles = ResourceTable::new();
         // A scaler holds one handle for each connection that it declared; 64 is far beyond any.
         handles.set_max_capacity(64);
-        Self { budget, handles, redis, memo, log }
+        Self { budget, handles, lending, memo, log }
     }
 }

@@ -16,7 +16,7 @@ use bellows_sdk::redis::{Command, Redis, Reply};
 use bellows_sdk::testing::cases::Case;
 use bellows_wasm::{
     Call, Compiler, Endpoint, Engine, EngineSettings, Limits, Measured, NetworkSettings, RedisSource, RedisValue,
-    Replies, Scaler,
+    Replies, Scaler, Sources,
 };
 use futures::future::{BoxFuture, FutureExt as _};
 use tokio::runtime::Runtime;
@@ -103,7 +103,8 @@ impl Bench {
                 authorities: Vec::new(),
             },
         };
-        let engine = Engine::with_redis(settings, Arc::clone(&servers) as Arc<dyn RedisSource>)?;
+        let sources = Sources { redis: servers.clone(), ..Sources::silent() };
+        let engine = Engine::with_sources(settings, sources)?;
         Ok(Self { runtime: Runtime::new()?, engine, servers, _cache: cache })
     }
 

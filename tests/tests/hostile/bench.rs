@@ -12,7 +12,9 @@ use bellows_core::grant::EgressPolicy;
 use bellows_core::reading::Outcome;
 use bellows_core::scaler::Trigger;
 use bellows_tests::{guests, paths};
-use bellows_wasm::{Call, Compiler, Engine, EngineSettings, Limits, Measured, NetworkSettings, RedisSource, Scaler};
+use bellows_wasm::{
+    Call, Compiler, Engine, EngineSettings, Limits, Measured, NetworkSettings, RedisSource, Scaler, Sources,
+};
 
 /// An engine in a folder of its own.
 pub(crate) struct Bench {
@@ -31,7 +33,9 @@ impl Bench {
     }
 
     pub(crate) fn scripted(source: impl RedisSource) -> Self {
-        Self::with(&[], |settings| Engine::with_redis(settings, Arc::new(source)).unwrap())
+        Self::with(&[], |settings| {
+            Engine::with_sources(settings, Sources { redis: Arc::new(source), ..Sources::silent() }).unwrap()
+        })
     }
 
     fn with(blocks: &[&str], make: impl FnOnce(EngineSettings) -> Engine) -> Self {

@@ -1,11 +1,8 @@
 //! Reading from a Redis server that the owner of the trigger configured. A guest names a connection of its own
 //! declaration, never an address; only commands that read, and cost little, are let through.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use bellows_core::connection::{Connection, RedisConnection};
-use bellows_core::failure::{Blame, Failure, FailureKind, Scope};
+use bellows_core::failure::{Blame, Failure, FailureKind};
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 use wasmtime::component::Resource;
@@ -13,7 +10,6 @@ use wasmtime::component::Resource;
 use crate::bindings::redis::{Host, HostConnection, Value};
 use crate::bindings::{GuestFailure, failure_for_guest};
 use crate::printable;
-use crate::scaler::Endpoint;
 use crate::state::State;
 
 /// Commands in one pipeline: ten for each trigger of a batch of a thousand.
@@ -103,42 +99,8 @@ pub trait RedisSource: Send + Sync + 'static {
 #[expect(unreachable_pub, reason = "the bindings export it under their own name")]
 pub struct Handle(String);
 
-/// The connections of one call, and what became of them.
-pub(crate) struct RedisView {
-    pub(crate) source: Arc<dyn RedisSource>,
-    pub(crate) namespace: String,
-    pub(crate) connections: Arc<BTreeMap<String, Connection>>,
-    /// When questions to a source must be over; earlier than the end of the call, so that the guest can still answer.
-    pub(crate) until: Instant,
-    /// What the host saw of the connections, whatever the guest will claim.
-    pub(crate) endpoint: Endpoint,
-}
-
-impl RedisView {
-    fn find(&self, name: &str) -> Result<&RedisConnection, Failure> {
-        match self.connections.get(name) {
-            Some(Connection::Redis(connection)) => Ok(connection),
-            _ => {
-                let message = format!("no Redis connection {:?} is lent to this call", printable::line(name, 64));
-                Err(Failure::new(FailureKind::Invalid, Blame::Scaler, "no-such-connection", message))
-            }
-        }
-    }
-
-    async fn pipeline(&mut self, name: &str, commands: Vec<Vec<String>>) -> Result<Replies, Failure> {
-        judge(&commands)?;
-        let connection = self.find(name)?;
-        if commands.is_empty() {
-            return Ok(Vec::new());
-        }
-        let result = self.source.pipeline(&self.namespace, connection, commands, self.until).await;
-        match &result {
-            Ok(_) if matches!(self.endpoint, Endpoint::Unused) => self.endpoint = Endpoint::Answered,
-            Err(failure) if failure.scope == Scope::Endpoint => self.endpoint = Endpoint::Failed(failure.clone()),
-            _ => {}
-        }
-        result
-    }
+fn pick(connection: &Connection) -> Option<&RedisConnection> {
+    if let Connection::Redis(redis) = connection { Some(redis) } else { None }
 }
 
 /// Lets reading commands through, and names the first other one.
@@ -175,20 +137,27 @@ fn value_for_guest(value: RedisValue) -> Value {
     }
 }
 
+impl State {
+    async fn pipeline(&mut self, name: &str, commands: Vec<Vec<String>>) -> Result<Replies, Failure> {
+        judge(&commands)?;
+        let lending = &mut self.lending;
+        let connection = lending.find(name, pick)?;
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let result = lending.sources.redis.pipeline(&lending.namespace, &connection, commands, lending.until).await;
+        lending.saw([&result]);
+        result
+    }
+}
+
 impl Host for State {
     async fn open(&mut self, name: String) -> wasmtime::Result<Result<Resource<Handle>, GuestFailure>> {
         self.budget.host_call()?;
-        if let Err(failure) = self.redis.find(&name) {
+        if let Err(failure) = self.lending.find(&name, pick) {
             return Ok(Err(failure_for_guest(&failure)));
         }
-        match self.handles.push(Handle(name)) {
-            Ok(handle) => Ok(Ok(handle)),
-            Err(_full) => {
-                let message = "more connections are open than a call may hold";
-                let failure = Failure::new(FailureKind::Invalid, Blame::Scaler, "too-many-handles", message);
-                Ok(Err(failure_for_guest(&failure)))
-            }
-        }
+        Ok(self.handles.push(Handle(name)).map_err(|_full| crate::capability::too_many_handles()))
     }
 }
 
@@ -200,7 +169,7 @@ impl HostConnection for State {
     ) -> wasmtime::Result<Result<Vec<Vec<Value>>, GuestFailure>> {
         self.budget.host_call()?;
         let name = self.handles.get(&handle)?.0.clone();
-        let replies = self.redis.pipeline(&name, commands).await;
+        let replies = Self::pipeline(self, &name, commands).await;
         Ok(replies
             .map(|replies| replies.into_iter().map(|reply| reply.into_iter().map(value_for_guest).collect()).collect())
             .map_err(|failure| failure_for_guest(&failure)))

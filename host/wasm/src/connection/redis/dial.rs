@@ -8,16 +8,16 @@ use bellows_core::connection::{Connection, RedisConnection, Secret};
 use bellows_core::failure::{Blame, Failure, FailureKind};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, ErrorKind, Pipeline, RedisConnectionInfo, RedisError, Value};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, timeout_at};
 
 use super::value::flatten;
 use crate::capability::redis::Replies;
 use crate::connection::metered::{Credit, Fault, Metered, TooLarge};
-use crate::connection::tls::{self, TlsSettings};
-use crate::connection::{NetworkError, NetworkSettings};
-use crate::egress::{Found, Network};
+use crate::connection::reach::Reach;
+use crate::connection::single::{self, too_late};
+use crate::connection::tls;
+use crate::egress::Found;
 use crate::printable;
 
 /// The name that `CLIENT LIST` shows for us.
@@ -28,48 +28,26 @@ const SILENCE_MIN: Duration = Duration::from_secs(1);
 /// Bytes of a server's error text that are passed on.
 const ERROR_BYTES_MAX: usize = 300;
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
-/// Makes connections.
-pub(super) struct Dialer {
-    network: Network,
-    tls: TlsSettings,
-}
-
-impl Dialer {
-    pub(super) fn new(settings: &NetworkSettings) -> Result<Self, NetworkError> {
-        Ok(Self { network: Network::new(settings)?, tls: TlsSettings::new(&settings.authorities)? })
-    }
-
-    pub(super) async fn find(&self, namespace: &str, host: &str, until: Instant) -> Result<Found, Failure> {
-        self.network.find(namespace, host, until).await
-    }
-
-    /// A connection that was let in, with its name set and its database selected.
-    pub(super) async fn dial(
-        &self,
-        found: &Found,
-        connection: &RedisConnection,
-        until: Instant,
-    ) -> Result<Live, Failure> {
-        let endpoint = endpoint(connection);
-        let stream = self.network.dial(found, connection.port, &endpoint, until).await?;
-        let stream: Box<dyn Stream> = match &connection.tls {
-            None => Box::new(stream),
-            Some(tls) => Box::new(self.tls.encrypt(tls, &connection.host, &endpoint, stream).await?),
-        };
-        let credit = Arc::new(Credit::default());
-        let stream = Metered::new(stream, Arc::clone(&credit));
-        // Our own deadline is on everything, so the library's must not be the shorter one.
-        let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let (multiplexed, driver) = MultiplexedConnection::new_with_config(&info(connection), stream, config)
-            .await
-            .map_err(|error| Broken::of(&error, credit.fault(), &endpoint).failure)?;
-        let live = Live { multiplexed, credit, driver: tokio::spawn(driver), closed: AtomicBool::new(false) };
-        live.introduce(&endpoint, until).await?;
-        Ok(live)
-    }
+/// A connection that was let in, with its name set and its database selected.
+pub(super) async fn dial(
+    reach: &Reach,
+    found: &Found,
+    connection: &RedisConnection,
+    until: Instant,
+) -> Result<Live, Failure> {
+    let endpoint = endpoint(connection);
+    let place = (connection.host.as_str(), connection.port);
+    let stream = reach.dial(found, place, connection.tls.as_ref(), &endpoint, until).await?;
+    let credit = Arc::new(Credit::default());
+    let stream = Metered::new(stream, Arc::clone(&credit));
+    // Our own deadline is on everything, so the library's must not be the shorter one.
+    let config = AsyncConnectionConfig::new().set_response_timeout(None);
+    let (multiplexed, driver) = MultiplexedConnection::new_with_config(&info(connection), stream, config)
+        .await
+        .map_err(|error| Broken::of(&error, credit.fault(), &endpoint).failure)?;
+    let live = Live { multiplexed, credit, driver: tokio::spawn(driver), closed: AtomicBool::new(false) };
+    live.introduce(&endpoint, until).await?;
+    Ok(live)
 }
 
 fn info(connection: &RedisConnection) -> RedisConnectionInfo {
@@ -92,11 +70,13 @@ pub(super) struct Live {
     closed: AtomicBool,
 }
 
-impl Live {
-    pub(super) fn is_open(&self) -> bool {
+impl single::Live for Live {
+    fn is_open(&self) -> bool {
         !self.closed.load(Ordering::Relaxed) && self.credit.fault().is_none() && !self.driver.is_finished()
     }
+}
 
+impl Live {
     /// Ends the connection for all who use it; their questions fail and are asked again elsewhere.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
@@ -233,9 +213,4 @@ fn shut_out(value: &Value, endpoint: &str) -> Option<Failure> {
 /// `host:port`, for messages.
 pub(super) fn endpoint(connection: &RedisConnection) -> String {
     Connection::Redis(connection.clone()).endpoint()
-}
-
-pub(super) fn too_late(endpoint: &str, why: &str) -> Failure {
-    let message = format!("{endpoint} did not answer in time: {why}");
-    Failure::new(FailureKind::Transient, Blame::Source, "timeout", message).of_endpoint()
 }
