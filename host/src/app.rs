@@ -48,6 +48,7 @@ pub struct Settings {
     pub name_servers: Vec<SocketAddr>,
     pub metrics_api: SocketAddr,
     pub admin: SocketAddr,
+    pub prometheus: Vec<SocketAddr>,
     pub service_name: String,
     pub service_namespace: String,
     pub cluster_object_namespace: String,
@@ -68,6 +69,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let admin_port = bind("--admin", settings.admin).await?;
     tasks.start("admin listener", admin::run(admin_port, readiness.clone(), telemetry.clone(), cancel.clone()));
+    for address in &settings.prometheus {
+        let port = bind("--prometheus", *address).await?;
+        tasks.start("listener of metrics", admin::run_metrics(port, telemetry.clone(), cancel.clone()));
+    }
     let loaded = readiness.condition("scalers loaded");
     let watched = readiness.condition("objects listed");
     let engine = Engine::new(engine_settings(&settings)?).context("cannot start the engine for scalers")?;

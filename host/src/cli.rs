@@ -4,6 +4,7 @@ pub mod check;
 pub mod compile;
 pub mod crds;
 mod planner;
+pub mod release;
 pub mod run;
 pub mod why;
 
@@ -29,6 +30,8 @@ enum Command {
     Why(why::WhyArguments),
     /// Print the CustomResourceDefinitions, for `kubectl apply --server-side -f -`
     Crds,
+    /// Take the finalizer off ScaledObjects that no host serves any more; the chart does it after uninstalling
+    Release(release::ReleaseArguments),
     /// Compile a component; what `run` starts as a process of its own, with limits
     #[command(hide = true)]
     Compile(compile::CompileArguments),
@@ -41,6 +44,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Why(arguments) => why::run(arguments),
         Command::Crds => crds::print(&mut std::io::stdout().lock()).map(|()| ExitCode::SUCCESS),
+        Command::Release(arguments) => release::run(arguments),
         Command::Compile(arguments) => compile::run(&arguments),
     }
 }

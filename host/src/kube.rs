@@ -23,6 +23,7 @@ pub mod hpa;
 mod lanes;
 mod performer;
 mod reads;
+pub mod release;
 mod report;
 pub mod requests;
 mod resolve;

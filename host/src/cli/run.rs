@@ -46,6 +46,9 @@ pub struct RunArguments {
     /// Listener of /livez, /readyz and /metrics, plain HTTP
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8080")]
     admin: SocketAddr,
+    /// Further listener of /metrics alone, plain HTTP, for whoever looks at another port; may be repeated
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    prometheus: Vec<SocketAddr>,
     /// Service through which the API server reaches the metrics API; the certificate is made for it
     #[arg(long, value_name = "NAME", default_value = "bellows")]
     service_name: String,
@@ -114,6 +117,7 @@ impl RunArguments {
             name_servers: self.dns_server,
             metrics_api: self.metrics_api,
             admin: self.admin,
+            prometheus: self.prometheus,
             service_name: self.service_name,
             cluster_object_namespace: self.cluster_object_namespace.unwrap_or_else(|| self.service_namespace.clone()),
             service_namespace: self.service_namespace,

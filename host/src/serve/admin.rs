@@ -26,8 +26,17 @@ pub async fn run(listener: TcpListener, readiness: Readiness, telemetry: Arc<Tel
         .route("/livez", get(async || "ok"))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(async move || ready(&readiness)))
-        .route("/metrics", get(metrics).with_state(telemetry));
+        .merge(metrics_alone(telemetry));
     listener::run(listener, Arc::new(Admin { router }), cancel).await;
+}
+
+/// Serves `/metrics` at another port until it is cancelled.
+pub async fn run_metrics(listener: TcpListener, telemetry: Arc<Telemetry>, cancel: CancellationToken) {
+    listener::run(listener, Arc::new(Admin { router: metrics_alone(telemetry) }), cancel).await;
+}
+
+fn metrics_alone(telemetry: Arc<Telemetry>) -> Router {
+    Router::new().route("/metrics", get(metrics).with_state(telemetry))
 }
 
 /// 200 or 503, with a line for each condition.
