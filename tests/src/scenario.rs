@@ -8,34 +8,67 @@ pub mod redis;
 mod watch;
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::chart::RELEASE;
 use crate::cluster::Cluster;
-use crate::node;
-use crate::services::{Bellows, BellowsOptions, free_port, install};
+use crate::services::{Bellows, BellowsOptions, Deployed, free_port, install, trust};
 use crate::wait::Stop;
 
-/// Installs Bellows into a cluster and waits until the cluster asks it for metrics.
-fn start_bellows(cluster: &Cluster, authorities: Option<PathBuf>, stop: &Stop) -> Result<Bellows> {
-    println!("installing Bellows: definitions, RBAC, external metrics API");
-    let port = free_port(Ipv4Addr::LOCALHOST.into())?;
-    install(cluster, port)?;
-    let options = BellowsOptions {
-        ca_dir: authorities,
-        dns_server: cluster.node().map(|_| node::DNS_SERVER.to_owned()),
-        metrics_port: Some(port),
-        life: cluster.life(),
-        ..BellowsOptions::default()
-    };
-    let mut bellows = Bellows::start(cluster, &options)?;
-    bellows.wait_until_ready(stop, Duration::from_secs(60))?;
-    let available = ["wait", "--for=condition=Available", "apiservice/v1beta1.external.metrics.k8s.io", "--timeout=1s"];
-    cluster.wait_for("the external metrics API is available", Duration::from_secs(60), || {
-        bellows.process().check()?;
-        Ok(Some(cluster.kubectl(&available)?))
-    })?;
-    Ok(bellows)
+/// Where Bellows of a scenario runs.
+enum Host {
+    /// In a pod, installed by its chart.
+    Pod(Deployed),
+    /// As a process of this machine, where pods are played.
+    Process(Box<Bellows>),
+}
+
+impl Host {
+    /// Installs Bellows into a cluster, trusting the certificates in a folder, and waits until the cluster asks it for
+    /// metrics.
+    fn start(cluster: &Cluster, authorities: Option<PathBuf>, stop: &Stop) -> Result<Self> {
+        if cluster.node().is_some() {
+            let trusted = authorities.map(|folder| trust(cluster, RELEASE, &folder)).transpose()?;
+            let values: Vec<&Path> = trusted.iter().map(PathBuf::as_path).collect();
+            return Ok(Self::Pod(Deployed::install(cluster, RELEASE, &values)?));
+        }
+        println!("installing Bellows: definitions, RBAC, external metrics API");
+        let port = free_port(Ipv4Addr::LOCALHOST.into())?;
+        install(cluster, port)?;
+        let options = BellowsOptions {
+            ca_dir: authorities,
+            metrics_port: Some(port),
+            life: cluster.life(),
+            ..BellowsOptions::default()
+        };
+        let mut bellows = Bellows::start(cluster, &options)?;
+        bellows.wait_until_ready(stop, Duration::from_secs(60))?;
+        let registration = "apiservice/v1beta1.external.metrics.k8s.io";
+        let available = ["wait", "--for=condition=Available", registration, "--timeout=1s"];
+        cluster.wait_for("the external metrics API is available", Duration::from_secs(60), || {
+            bellows.process().check()?;
+            Ok(Some(cluster.kubectl(&available)?))
+        })?;
+        Ok(Self::Process(Box::new(bellows)))
+    }
+
+    /// Fails where it did not run all the time.
+    fn check(&mut self, cluster: &Cluster) -> Result<()> {
+        match self {
+            Self::Pod(deployed) => deployed.check(cluster),
+            Self::Process(bellows) => bellows.process().check(),
+        }
+    }
+
+    /// Ends it, and says how that went.
+    fn end(&mut self, cluster: &Cluster) -> Result<()> {
+        match self {
+            Self::Pod(deployed) => println!("uninstalling Bellows: {}", deployed.uninstall(cluster)?.trim()),
+            Self::Process(bellows) => println!("Bellows ended with {}", bellows.terminate()?),
+        }
+        Ok(())
+    }
 }

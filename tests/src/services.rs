@@ -6,13 +6,15 @@
 
 mod bellows;
 mod black_hole;
+mod deployed;
 pub mod metrics_server;
 pub(crate) mod rabbitmq;
 mod redis;
 mod registry;
 
-pub use bellows::{Bellows, BellowsOptions, install};
+pub use bellows::{Bellows, BellowsOptions, install, install_rights};
 pub use black_hole::BlackHole;
+pub use deployed::{Deployed, trust};
 pub use metrics_server::MetricsServer;
 pub use rabbitmq::{ClientCertificate, Held, Kind, RabbitMq, RabbitMqOptions};
 pub use redis::{Redis, RedisOptions};

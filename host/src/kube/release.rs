@@ -120,9 +120,7 @@ async fn release_one(
     name: String,
 ) -> Result<(), ReleaseError> {
     let (api, path) = match namespace {
-        Some(namespace) => {
-            (Api::namespaced_with(client.clone(), &namespace, resource), format!("{namespace}/{name}"))
-        }
+        Some(namespace) => (Api::namespaced_with(client.clone(), &namespace, resource), format!("{namespace}/{name}")),
         None => (Api::all_with(client.clone(), resource), name.clone()),
     };
     let taken = if_found(finalizer::take_off(&api, &name).await);

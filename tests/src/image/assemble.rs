@@ -1,6 +1,6 @@
-//! Putting an image together: a folder as its only layer, a configuration, a manifest, one archive.
+//! Putting an image together of packages: a folder as its only layer, and a configuration.
 //!
-//! Owns the unpacking of packages and the OCI layout. Refuses to leave a half-made archive: it is renamed when whole.
+//! Owns the unpacking of packages. Refuses to run anything of theirs.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -9,9 +9,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
-use super::{Contents, hex};
+use super::Contents;
+use super::layout::write_archive;
 use crate::paths;
 use crate::process::output;
 
@@ -45,8 +45,6 @@ const LEFT_OUT: [&str; 24] = [
 
 /// Parts of packages that only people read.
 const UNREAD: [&str; 3] = ["./usr/share/doc", "./usr/share/man", "./usr/share/locale"];
-
-const MEDIA: &str = "application/vnd.oci.image";
 
 /// Puts an image together at `archive`.
 pub(super) fn assemble(contents: &Contents, archive: &Path) -> Result<()> {
@@ -183,55 +181,22 @@ fn add_python(packages: &[String], root: &Path) -> Result<()> {
     output(&mut pip).context("install Python packages (python3-pip is needed)").map(drop)
 }
 
-/// Packs `work/root` into an OCI layout at `archive`.
+/// Packs `work/root` into an archive at `archive`.
 fn pack(contents: &Contents, work: &Path, archive: &Path) -> Result<()> {
-    let layout = work.join("layout");
-    let blobs = layout.join("blobs/sha256");
-    fs::create_dir_all(&blobs).context("make the layout")?;
     let layer = work.join("layer.tar");
     let mut tar = Command::new("tar");
     tar.args(["--owner=0", "--group=0", "--numeric-owner", "--sort=name", "--mtime=@0", "-cf"]).arg(&layer);
     output(tar.arg("-C").arg(work.join("root")).arg(".")).context("pack the layer")?;
-    let bytes = fs::read(&layer).context("read the layer")?;
-    let (layer_digest, layer_size) = (hex(&Sha256::digest(&bytes)), bytes.len());
-    fs::rename(&layer, blobs.join(&layer_digest)).context("move the layer")?;
     let mut environment = vec!["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];
     if !contents.python.is_empty() {
         environment.extend(["PYTHONPATH=/app", "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1"]);
     }
     let config = json!({
-        "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
-        "os": "linux",
-        "config": {
-            "Env": environment,
-            "Entrypoint": contents.entrypoint,
-            "Cmd": contents.command,
-            "User": contents.user.as_deref().unwrap_or_default(),
-            "WorkingDir": "/app",
-        },
-        "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{layer_digest}")]},
+        "Env": environment,
+        "Entrypoint": contents.entrypoint,
+        "Cmd": contents.command,
+        "User": contents.user.as_deref().unwrap_or_default(),
+        "WorkingDir": "/app",
     });
-    let (config_digest, config_size) = add_blob(&blobs, &config.to_string())?;
-    let manifest = json!({
-        "schemaVersion": 2,
-        "mediaType": format!("{MEDIA}.manifest.v1+json"),
-        "config": {"mediaType": format!("{MEDIA}.config.v1+json"), "digest": config_digest, "size": config_size},
-        "layers": [{"mediaType": format!("{MEDIA}.layer.v1.tar"), "digest": format!("sha256:{layer_digest}"), "size": layer_size}],
-    });
-    let (manifest_digest, manifest_size) = add_blob(&blobs, &manifest.to_string())?;
-    let index = json!({"schemaVersion": 2, "manifests": [{
-        "mediaType": format!("{MEDIA}.manifest.v1+json"), "digest": manifest_digest, "size": manifest_size,
-        "annotations": {"io.containerd.image.name": contents.name},
-    }]});
-    write(&layout.join("index.json"), &index.to_string())?;
-    write(&layout.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    let half = work.join("archive.tar");
-    output(Command::new("tar").arg("-cf").arg(&half).arg("-C").arg(&layout).arg(".")).context("pack the archive")?;
-    fs::rename(&half, archive).context("move the archive into the cache")
-}
-
-fn add_blob(blobs: &Path, text: &str) -> Result<(String, usize)> {
-    let digest = hex(&Sha256::digest(text));
-    write(&blobs.join(&digest), text)?;
-    Ok((format!("sha256:{digest}"), text.len()))
+    write_archive(archive, &contents.name, &layer, &config).map(drop)
 }

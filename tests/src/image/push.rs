@@ -4,20 +4,17 @@
 //! behind one. Refuses to send a part that is there already.
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
+use std::io::Read;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tar::Archive;
 
 use super::Image;
+use crate::plain_http::{Body, ask};
 
 /// The media type of a manifest.
 pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-/// A registry of this machine writes hundreds of megabytes a second; a busy disk takes a while.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// Where an archive has its parts, each named by its digest.
 const BLOBS: &str = "blobs/sha256/";
 
@@ -99,66 +96,6 @@ fn text(image: &Image, wanted: &str) -> Result<String> {
         }
     }
     bail!("{} has no {wanted}", image.archive.display())
-}
-
-/// What is sent.
-pub(crate) struct Body<'a> {
-    size: u64,
-    bytes: &'a mut dyn Read,
-}
-
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    head: String,
-}
-
-impl Answer {
-    /// A header, by its name in lower case.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let headers = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
-        headers.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
-    }
-}
-
-/// One request on a connection of its own; anything but success is an error.
-pub(crate) fn ask(
-    registry: &str,
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: Option<Body<'_>>,
-) -> Result<Answer> {
-    let what = || format!("{method} {path}");
-    let mut stream = TcpStream::connect(registry).with_context(|| format!("connect to the registry at {registry}"))?;
-    stream
-        .set_read_timeout(Some(PATIENCE))
-        .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
-        .with_context(what)?;
-    // The old protocol version asks for a plain body and a closed connection.
-    let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {registry}\r\n");
-    head.extend(headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
-    if let Some(body) = &body {
-        head.push_str(&format!("Content-Length: {}\r\n", body.size));
-    }
-    head.push_str("\r\n");
-    let mut sent = stream.write_all(head.as_bytes());
-    if let Some(body) = body {
-        sent = sent.and_then(|()| std::io::copy(body.bytes, &mut stream).map(drop));
-    }
-    // A registry that refuses early closes early; its answer says more than the broken pipe.
-    let mut answer = Vec::new();
-    let received = stream.read_to_end(&mut answer);
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let (head, text) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let Some(status) = head.split(' ').nth(1).and_then(|status| status.parse::<u16>().ok()) else {
-        sent.and(received.map(drop)).with_context(what)?;
-        bail!("{method} {path}: an answer without a status")
-    };
-    if !(200..300).contains(&status) {
-        bail!("{method} {path}: {status} {}", text.trim());
-    }
-    Ok(Answer { head: head.to_owned() })
 }
 
 #[cfg(test)]

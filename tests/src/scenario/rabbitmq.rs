@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::start_bellows;
+use super::Host;
 use super::watch::{Row, Watch, Workload};
 use crate::cluster::{Cluster, Options};
 use crate::paths;
@@ -106,15 +106,14 @@ pub fn play(setting: &Setting) -> Result<Course> {
 fn show(cluster: &mut Cluster, setting: &Setting) -> Result<Course> {
     let brokers = Brokers::start(cluster)?;
     let _metrics = MetricsServer::start(cluster)?;
-    let mut bellows = start_bellows(cluster, None, &setting.stop)?;
+    let mut bellows = Host::start(cluster, None, &setting.stop)?;
     println!("applying the Secret, the TriggerAuthentications, the ScaledObject and the Deployment");
     stage::apply_workload(cluster, &brokers)?;
     let course = Play { cluster, setting, watch: Watch::new(cluster, WORKLOAD, &brokers), course: Course::default() };
     let course = course.run()?;
-    bellows.process().check()?;
+    bellows.check(cluster)?;
     if !setting.keep {
-        let status = bellows.terminate()?;
-        println!("Bellows ended with {status}");
+        bellows.end(cluster)?;
     }
     Ok(course)
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::start_bellows;
+use super::Host;
 use super::watch::{Row, Watch, Workload};
 use crate::cluster::{Cluster, Options};
 use crate::paths;
@@ -79,7 +79,7 @@ fn life(setting: &Setting) -> Life {
 fn show(cluster: &mut Cluster, setting: &Setting) -> Result<Moments> {
     let stop = &setting.stop;
     let broker = if setting.real { Broker::pod(cluster)? } else { Broker::process()? };
-    let mut bellows = start_bellows(cluster, Some(broker.authority()?), stop)?;
+    let mut bellows = Host::start(cluster, Some(broker.authority()?), stop)?;
     println!("applying the Secret, the Deployment and the ScaledObject");
     stage::apply_workload(cluster, &broker)?;
     let mut watch = Watch::new(cluster, WORKLOAD, &broker);
@@ -92,10 +92,9 @@ fn show(cluster: &mut Cluster, setting: &Setting) -> Result<Moments> {
         moments.note(now);
         moments.drained.is_some() && now.stopped()
     })?;
-    bellows.process().check()?;
+    bellows.check(cluster)?;
     if !setting.keep {
-        let status = bellows.terminate()?;
-        println!("Bellows ended with {status}");
+        bellows.end(cluster)?;
     }
     Ok(moments)
 }

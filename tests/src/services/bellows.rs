@@ -3,10 +3,9 @@
 //! Owns its flags, its log and its end. It runs with the identity of its service account, so its own RBAC is what it gets.
 //! Refuses to run any other build than this checkout's.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::free_port;
+use crate::chart;
 use crate::cluster::Cluster;
 use crate::paths;
 use crate::process::{Life, Process, Recipe, output};
@@ -191,8 +191,8 @@ impl Bellows {
     }
 }
 
-/// Installs what Bellows needs in a cluster: its definitions, its RBAC, and an external metrics API that leads to `port`
-/// on this machine. The caller runs the process.
+/// Installs what Bellows needs in a cluster, as its chart has it: its definitions, its RBAC, and an external metrics API
+/// that leads to `port` on this machine. The caller runs the process.
 ///
 /// # Errors
 /// Manifests are missing or refused.
@@ -200,18 +200,8 @@ pub fn install(cluster: &Cluster, port: u16) -> Result<()> {
     let definitions = output(Command::new(paths::bellows()).arg("crds")).context("print Bellows' definitions")?;
     cluster.apply(&definitions)?;
     cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])?;
-    let mut files: Vec<String> = Vec::new();
-    for path in manifests(&paths::root().join("charts/bellows/manifests"))? {
-        files.extend(["--filename".to_owned(), path.display().to_string()]);
-    }
-    // kubectl reads YAML, so we need not.
-    let mut read = vec!["apply", "--dry-run=client", "--output=json"];
-    read.extend(files.iter().map(String::as_str));
-    let list: Value = serde_json::from_str(&cluster.kubectl(&read)?).context("read the manifests as JSON")?;
-    let mut items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-    // A namespace comes before what is in it, whatever their files are called.
-    items.sort_by_key(|item| !is(item, "Namespace"));
-    items.retain(|item| !is(item, "Deployment") && !is(item, "PodDisruptionBudget"));
+    let mut items = manifests(cluster)?;
+    items.retain(|item| !is(item, "Deployment"));
     for item in &mut items {
         if is(item, "Service") {
             // The API server follows an external name to this machine, without a pod.
@@ -223,8 +213,36 @@ pub fn install(cluster: &Cluster, port: u16) -> Result<()> {
             set(service, "port", json!(port));
         }
     }
-    cluster.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())?;
-    Ok(())
+    apply(cluster, items)
+}
+
+/// Installs the identity of Bellows and its rights, and nothing else.
+///
+/// # Errors
+/// See [`install`].
+pub fn install_rights(cluster: &Cluster) -> Result<()> {
+    let mut items = manifests(cluster)?;
+    let kinds = ["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
+    items.retain(|item| kinds.iter().any(|kind| is(item, kind)));
+    apply(cluster, items)
+}
+
+/// What the chart renders by default, with its namespace in front and without what happens at the end.
+fn manifests(cluster: &Cluster) -> Result<Vec<Value>> {
+    let [default, ..] = chart::RENDERINGS;
+    let file = default.kept().display().to_string();
+    // kubectl reads YAML, so we need not.
+    let read = cluster.kubectl(&["apply", "--dry-run=client", "--output=json", "--filename", &file])?;
+    let list: Value = serde_json::from_str(&read).context("read the manifests as JSON")?;
+    let rendered = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME}});
+    let mut items = vec![namespace];
+    items.extend(rendered.into_iter().filter(|item| item.pointer("/metadata/annotations/helm.sh~1hook").is_none()));
+    Ok(items)
+}
+
+fn apply(cluster: &Cluster, items: Vec<Value>) -> Result<()> {
+    cluster.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()).map(drop)
 }
 
 fn is(item: &Value, kind: &str) -> bool {
@@ -235,13 +253,4 @@ fn set(item: &mut Value, field: &str, value: Value) {
     if let Some(fields) = item.as_object_mut() {
         fields.insert(field.to_owned(), value);
     }
-}
-
-/// The files of a folder in the order of their names.
-fn manifests(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))?.flatten();
-    let mut files: Vec<PathBuf> =
-        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
-    files.sort();
-    Ok(files)
 }

@@ -90,6 +90,7 @@ mod tests {
 
     use super::*;
     use crate::image::write_archive_of_one_file;
+    use crate::plain_http::ask;
 
     #[test]
     fn what_was_pushed_is_there_by_name_and_digest() {
@@ -103,10 +104,10 @@ mod tests {
         let address = registry.address().to_string();
         for reference in ["3", &digest] {
             let path = format!("/v2/somebody/something/manifests/{reference}");
-            let answer = push::ask(&address, "GET", &path, &[("Accept", push::MANIFEST)], None).unwrap();
+            let answer = ask(&address, "GET", &path, &[("Accept", push::MANIFEST)], None).unwrap();
             assert_eq!(answer.header("docker-content-digest"), Some(digest.as_str()));
         }
-        let missing = push::ask(&address, "GET", "/v2/somebody/something/manifests/4", &[], None).unwrap_err();
+        let missing = ask(&address, "GET", "/v2/somebody/something/manifests/4", &[], None).unwrap_err();
         assert!(missing.to_string().contains("404"), "{missing}");
         drop(registry);
         fs::remove_dir_all(&directory).unwrap();

@@ -6,16 +6,14 @@
 #[cfg(test)]
 mod host;
 #[cfg(test)]
+mod let_go;
+#[cfg(test)]
 mod steps;
 
 use anyhow::{Context, Result};
 use bellows_tests::cluster::{Cluster, Options};
+use bellows_tests::services::install_rights;
 use host::Host;
-
-const MANIFESTS: [&str; 2] = [
-    include_str!("../../../charts/bellows/manifests/namespace.yaml"),
-    include_str!("../../../charts/bellows/manifests/rbac.yaml"),
-];
 
 const WORKER: &str = r#"
 apiVersion: v1
@@ -44,9 +42,7 @@ spec:
 async fn each_effect_does_what_it_says_with_the_rights_of_the_service_account() -> Result<()> {
     let mut cluster = Cluster::start(Options::default())?;
     cluster.apply(&bellows::crd::yaml()?)?;
-    for manifest in MANIFESTS {
-        cluster.apply(manifest)?;
-    }
+    install_rights(&cluster)?;
     cluster.apply(WORKER)?;
     let mut host = Host::start(&cluster.kubeconfig_for_account("bellows", "bellows")?).await?;
     steps::a_new_object_costs_four_writes_and_the_next_round_none(&cluster, &mut host).await.context("a new object")?;
@@ -56,5 +52,7 @@ async fn each_effect_does_what_it_says_with_the_rights_of_the_service_account() 
     steps::an_hpa_of_keda_is_taken_over(&cluster, &mut host).await.context("an HPA of KEDA")?;
     steps::a_deleted_object_is_released(&cluster, &mut host).await.context("a deleted object")?;
     steps::an_unreadable_object_is_reported(&cluster, &mut host).await.context("an unreadable object")?;
-    steps::the_watch_outlives_the_api_server(&mut cluster, &mut host).await.context("a restart")
+    steps::the_watch_outlives_the_api_server(&mut cluster, &mut host).await.context("a restart")?;
+    drop(host);
+    let_go::objects_are_let_go_when_no_host_is_left(&cluster).await.context("no host is left")
 }

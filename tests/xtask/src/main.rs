@@ -1,8 +1,9 @@
-//! The task runner: `cargo xtask demo`, `test`, `keda-tests`, `image`, `cluster`.
+//! The task runner: `cargo xtask demo`, `test`, `keda-tests`, `image`, `chart`, `cluster`.
 //!
 //! Owns the command line and the request to stop that Ctrl-C makes. Refuses to do any work itself: that is in
 //! `bellows-tests` and in one file for each command.
 
+mod chart;
 mod cluster;
 mod demo;
 mod image;
@@ -36,6 +37,8 @@ enum Task {
     KedaTests(keda_tests::Arguments),
     /// Make the container image that the chart installs, without a container engine.
     Image(image::Arguments),
+    /// Write what is generated of the chart: definitions, and the renderings that tests compare.
+    Chart,
     /// A cluster that stays, to try things with.
     #[command(subcommand)]
     Cluster(cluster::Task),
@@ -61,6 +64,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Task::Test(arguments) => prove::run(&arguments),
         Task::KedaTests(arguments) => keda_tests::run(&arguments, &stop),
         Task::Image(arguments) => image::run(&arguments),
+        Task::Chart => chart::run(),
         Task::Cluster(task) => cluster::run(&task, &stop),
     }
 }
