@@ -7,6 +7,7 @@ use super::bench::Bench;
 use crate::effect::{Effect, Poll};
 use crate::metric::View;
 use crate::status::{Condition, Notice, Report};
+use crate::workload::Workload;
 
 /// The name of an effect.
 pub(super) fn name(effect: &Effect) -> &'static str {
@@ -81,6 +82,14 @@ impl Bench {
 
     pub(super) fn condition(&self, kind: &str) -> Condition {
         self.report().conditions.into_iter().find(|condition| condition.kind == kind).unwrap()
+    }
+
+    /// What the HPA was last made to follow.
+    pub(super) fn applied(&self) -> Arc<Workload> {
+        let applied = |effect: &Effect| {
+            if let Effect::ApplyHpa { workload, .. } = effect { Some(workload.clone()) } else { None }
+        };
+        self.log.iter().rev().find_map(|(_, effect)| applied(effect)).unwrap()
     }
 
     /// Why nothing more was done, or what was.

@@ -1,8 +1,9 @@
 //! What the status says, and what people are told.
 
 use super::bench::{Bench, Source, key};
-use crate::event::{ApiFailure, Event, HpaView};
-use crate::failure::FailureKind;
+use crate::event::{ApiFailure, Endpoint, Event, HpaView, Refusal};
+use crate::failure::{Blame, Failure, FailureKind};
+use crate::problem::Problem;
 use crate::status::Truth;
 
 #[test]
@@ -62,4 +63,61 @@ fn a_new_object_at_rest_is_reported_once_whatever_its_hpa_says_in_its_first_roun
     bench.step(Event::HpaObserved { key: key(), hpa: Some(hpa) });
     bench.run(5.0);
     assert_eq!((bench.condition("HPAActive").status, bench.count("Report")), (Truth::True, 1));
+}
+
+#[test]
+fn what_keda_tells_at_the_start_is_told_to_those_who_ask_for_all() {
+    let mut bench = Bench::served(0, Source::Value(0.0), |draft| {
+        let mut other = draft.triggers[0].clone();
+        other.kind = "list".into();
+        draft.triggers.extend([other.clone(), other]);
+    });
+    let told = ["Scaler redis is built", "Scaler list is built", "Started scalers watch"];
+    assert_eq!(bench.details(), told.map(|told| format!("KEDAScalersStarted: {told}")));
+    assert_eq!(bench.notices()[0].message, "ScaledObject is ready for scaling");
+    bench.apply(|_| {});
+    bench.run(60.0);
+    assert_eq!((bench.details().len(), bench.told().len()), (3, 1));
+}
+
+#[test]
+fn a_target_that_is_not_there_is_told_in_the_words_of_keda() {
+    let mut bench = Bench::new();
+    let problem = Problem::new("spec.scaleTargetRef.name", "Target resource doesn't exist: there is no worker");
+    bench.refusal = Some(Refusal { problems: vec![problem], retry: true });
+    bench.apply(|_| {});
+    bench.run(300.0);
+    let told: Vec<(&str, String)> = bench.notices().into_iter().map(|notice| (notice.reason, notice.message)).collect();
+    let whole = "ScaledObject doesn't have correct scaleTargetRef specification: spec.scaleTargetRef.name: Target \
+                 resource doesn't exist: there is no worker";
+    let expected = ["Target resource doesn't exist: there is no worker", whole];
+    assert_eq!(told, expected.map(|message| ("ScaledObjectCheckFailed", message.to_owned())));
+    assert_eq!(&*bench.condition("Ready").message, whole);
+}
+
+#[test]
+fn a_warning_stays_in_the_status_and_is_told_once() {
+    let mut bench = Bench::new();
+    bench.warnings = vec![Problem::new("metadata.type", "is deprecated: give metricType instead")];
+    bench.apply(|_| {});
+    bench.run(700.0);
+    let warning = "spec.triggers[0].metadata.type: is deprecated: give metricType instead";
+    let ready = bench.condition("Ready");
+    assert_eq!(ready.status, Truth::True);
+    assert!(ready.message.ends_with(&format!("; {warning}")), "{}", ready.message);
+    assert_eq!(bench.told(), ["ScaledObjectReady", "KEDAScalerInfo"]);
+    assert_eq!(bench.notices()[1].message, warning);
+}
+
+#[test]
+fn a_failure_that_changes_its_words_at_each_poll_is_not_written_at_each_poll() {
+    let mut bench = Bench::served(3, Source::Silent, |_| {});
+    bench.run(2.0);
+    for round in 0..5 {
+        let id = bench.polls().last().unwrap().1.id;
+        let failure = Failure::new(FailureKind::Transient, Blame::Source, "timeout", format!("port {round} is silent"));
+        bench.step(Event::Polled { id, endpoint: Endpoint::Answered, outcomes: vec![Err(failure)] });
+        bench.run(16.0);
+    }
+    assert_eq!((bench.polls().len(), bench.count("Report")), (6, 2));
 }
