@@ -27,7 +27,7 @@ use crate::serve::external_metrics::{ExternalMetrics, Parts, Settings as FaceSet
 use crate::serve::readiness::Readiness;
 use crate::serve::snapshot::Snapshot;
 use crate::serve::{Clock, admin};
-use crate::telemetry::{RequestCounts, Telemetry};
+use crate::telemetry::{RequestCounts, Sources, Telemetry};
 use crate::{clock, driver};
 
 /// The time between two looks at our APIService: somebody may have replaced it.
@@ -54,6 +54,7 @@ pub struct Settings {
     pub cluster_object_namespace: String,
     pub instance: String,
     pub all_events: bool,
+    pub legacy_metric_names: bool,
 }
 
 /// Runs the host until it is told to end, or a part of it dies.
@@ -63,7 +64,12 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let (snapshot, requests, store) =
         (Arc::new(Snapshot::default()), Arc::new(Requests::default()), Arc::new(Store::default()));
     let counted = requests.clone();
-    let telemetry = Arc::new(Telemetry::new(snapshot.clone(), RequestCounts::new(move || counted.snapshot())));
+    let telemetry = Arc::new(Telemetry::new(Sources {
+        snapshot: snapshot.clone(),
+        clock: clock.clone(),
+        requests: RequestCounts::new(move || counted.snapshot()),
+        legacy_names: settings.legacy_metric_names,
+    }));
     let readiness = Readiness::default();
     let mut tasks = Tasks { set: JoinSet::new(), cancel: cancel.clone() };
 

@@ -39,10 +39,10 @@ impl Poller {
         drop(tokio::spawn(async move {
             let id = poll.id;
             let begun = (poller.clock)();
-            let _under_way = poller.telemetry.poll_begins();
+            let _under_way = poller.telemetry.poll_begins(poll.late);
             let measured = poller.measure(&poll).await;
             let took = (poller.clock)().steady.saturating_sub(begun.steady);
-            poller.telemetry.polled(&poll.triggers, &measured.outcomes, took);
+            poller.telemetry.polled(&poll.triggers, &measured.outcomes, took, poll.late);
             let endpoint = match measured.endpoint {
                 bellows_wasm::Endpoint::Unused => Endpoint::Unused,
                 bellows_wasm::Endpoint::Answered => Endpoint::Answered,

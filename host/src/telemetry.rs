@@ -3,9 +3,12 @@
 //! Owns every counter. What can be told from what is shown of the objects is not counted a second time: it is read from
 //! the snapshot when somebody asks, so a series ends with its object. Decides nothing, and nothing reads it but people.
 
+mod exposition;
 mod objects;
+mod older;
 mod scaler_names;
 mod table;
+mod write;
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,15 +22,14 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::{Metric, Registry};
+use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
+use crate::serve::Clock;
 use crate::serve::snapshot::Snapshot;
-use objects::{Objects, PollCounts};
-use table::Row;
-
-/// The form of [`Telemetry::text`].
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub use exposition::Exposition;
+use objects::{Objects, Timings};
+use write::add;
 
 /// The form of logs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -98,13 +100,39 @@ pub enum Review {
     Failed,
 }
 
+/// What is read when somebody asks, instead of being counted.
+pub struct Sources {
+    /// The objects.
+    pub snapshot: Arc<Snapshot>,
+    /// The time: some errors are counted by it.
+    pub clock: Clock,
+    /// Requests to the API server.
+    pub requests: RequestCounts,
+    /// Whether the names that KEDA's metrics had up to 2.10 are told as well.
+    pub legacy_names: bool,
+}
+
+impl Sources {
+    /// Objects and the time, and nothing else.
+    pub fn of(snapshot: Arc<Snapshot>, clock: Clock) -> Self {
+        Self { snapshot, clock, requests: RequestCounts::new(Vec::new), legacy_names: false }
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Sources").field("legacy_names", &self.legacy_names).finish_non_exhaustive()
+    }
+}
+
 /// Everything that is counted. Handed to those who record.
 #[derive(Debug)]
 pub struct Telemetry {
     registry: Registry,
-    counts: Arc<PollCounts>,
+    timings: Arc<Timings>,
     polls: Family<[(&'static str, &'static str); 2], Counter>,
     poll_seconds: Histogram,
+    poll_lateness: Histogram,
     polls_in_flight: Gauge,
     step_seconds: Histogram,
     queue_depth: Family<[(&'static str, &'static str); 1], Gauge>,
@@ -123,17 +151,19 @@ impl Drop for InFlight {
 }
 
 impl Telemetry {
-    /// Nothing counted yet; objects are read from `snapshot`, requests to the API server by `requests`.
-    pub fn new(snapshot: Arc<Snapshot>, requests: RequestCounts) -> Self {
-        let counts = Arc::new(PollCounts::default());
+    /// Nothing counted yet.
+    pub fn new(sources: Sources) -> Self {
+        let timings = Arc::new(Timings::default());
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Objects::new(snapshot, Arc::clone(&counts), requests)));
+        registry.register_collector(Box::new(Objects::new(sources, Arc::clone(&timings))));
         let telemetry = Self {
             registry,
-            counts,
+            timings,
             polls: Family::default(),
             // 1 ms (an answer from memory) doubled up to 16 s (beyond every deadline).
             poll_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 15)),
+            // The same: one that waits for 16 s misses a whole period of the HPA.
+            poll_lateness: Histogram::new(exponential_buckets(0.001, 2.0, 15)),
             polls_in_flight: Gauge::default(),
             // 1 µs (nothing to do) times four up to 262 ms (something is wrong).
             step_seconds: Histogram::new(exponential_buckets(0.000_001, 4.0, 10)),
@@ -147,6 +177,7 @@ impl Telemetry {
     fn registered(mut self) -> Self {
         add(&mut self.registry, table::POLLS, &self.polls);
         add(&mut self.registry, table::POLL_SECONDS, &self.poll_seconds);
+        add(&mut self.registry, table::POLL_LATENESS, &self.poll_lateness);
         add(&mut self.registry, table::POLLS_IN_FLIGHT, &self.polls_in_flight);
         add(&mut self.registry, table::STEP_SECONDS, &self.step_seconds);
         add(&mut self.registry, table::QUEUE_DEPTH, &self.queue_depth);
@@ -155,15 +186,17 @@ impl Telemetry {
         self
     }
 
-    /// A call of a scaler begins; it lasts as long as what is returned is held.
+    /// A call of a scaler begins, so much later than planned; it lasts as long as what is returned is held.
     #[must_use]
-    pub fn poll_begins(&self) -> InFlight {
+    pub fn poll_begins(&self, late: Duration) -> InFlight {
+        self.poll_lateness.observe(late.as_secs_f64());
         self.polls_in_flight.inc();
         InFlight(self.polls_in_flight.clone())
     }
 
-    /// A call of a scaler ended: its triggers, an outcome for each, and how long it took for all of them.
-    pub fn polled(&self, triggers: &[Arc<Trigger>], outcomes: &[Outcome], took: Duration) {
+    /// A call of a scaler ended: its triggers, an outcome for each, how long it took for all of them, and how much later
+    /// than planned it began.
+    pub fn polled(&self, triggers: &[Arc<Trigger>], outcomes: &[Outcome], took: Duration, late: Duration) {
         self.poll_seconds.observe(took.as_secs_f64());
         for (trigger, outcome) in triggers.iter().zip(outcomes) {
             let labels = match outcome {
@@ -172,13 +205,13 @@ impl Telemetry {
             };
             let [outcome_label, blame] = labels;
             self.polls.get_or_create(&[("outcome", outcome_label), ("blame", blame)]).inc();
-            self.counts.polled(&trigger.id, outcome.is_err(), took);
+            self.timings.polled(&trigger.id, took, late);
         }
     }
 
     /// An object is no longer shown: what was counted of it goes.
     pub fn gone(&self, key: &ObjectKey) {
-        self.counts.gone(key);
+        self.timings.gone(key);
     }
 
     /// The machine took a step.
@@ -207,11 +240,14 @@ impl Telemetry {
         self.metric_answers.get_or_create(&[("code", code)]).inc();
     }
 
-    /// All of it, as OpenMetrics text.
-    pub fn text(&self) -> Result<String, TelemetryError> {
+    /// All of it.
+    pub fn text(&self, form: Exposition) -> Result<String, TelemetryError> {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry).map_err(TelemetryError::Encode)?;
-        Ok(text)
+        Ok(match form {
+            Exposition::OpenMetrics => text,
+            Exposition::Text => exposition::older_text(&text),
+        })
     }
 }
 
@@ -229,10 +265,6 @@ impl RequestCounts {
     pub fn new(read: impl Fn() -> Vec<(&'static str, String, u64)> + Send + Sync + 'static) -> Self {
         Self(Box::new(read))
     }
-}
-
-fn add(registry: &mut Registry, row: Row, metric: &(impl Metric + Clone)) {
-    registry.register(row.name, row.help, metric.clone());
 }
 
 #[cfg(test)]

@@ -12,16 +12,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use bellows::kube::Requests;
 use bellows::kube::aggregation::Aggregation;
+use bellows::serve::Clock;
 use bellows::serve::certificate::{Lifetimes, ServiceName};
 use bellows::serve::external_metrics::{ExternalMetrics, Parts, Settings};
 use bellows::serve::readiness::Readiness;
 use bellows::serve::snapshot::Snapshot;
 use bellows::serve::trust::Rhythm;
-use bellows::telemetry::{RequestCounts, Telemetry};
+use bellows::telemetry::{Sources, Telemetry};
 use bellows_core::Now;
 use bellows_core::failure::{Blame, Failure, FailureKind};
 use bellows_core::metric::{MetricView, Taken, View};
-use bellows_core::scaler::TargetType;
 use bellows_core::workload::{Bounds, ObjectKey};
 use bellows_tests::cluster::{Cluster, Options};
 use bellows_tests::services::{self, free_port};
@@ -93,11 +93,12 @@ impl Face {
         let began = Instant::now();
         let (snapshot, readiness, cancel) =
             (Arc::new(Snapshot::default()), Readiness::default(), CancellationToken::new());
+        let clock: Clock = Arc::new(move || Now { steady: began.elapsed(), wall: jiff::Timestamp::now() });
         let parts = Parts {
             snapshot: Arc::clone(&snapshot),
-            clock: Arc::new(move || Now { steady: began.elapsed(), wall: jiff::Timestamp::now() }),
+            clock: Arc::clone(&clock),
             api: Arc::new(Aggregation::new(client, "bellows", "bellows")),
-            telemetry: Arc::new(Telemetry::new(Arc::clone(&snapshot), RequestCounts::new(Vec::new))),
+            telemetry: Arc::new(Telemetry::new(Sources::of(Arc::clone(&snapshot), Arc::clone(&clock)))),
             readiness: readiness.clone(),
         };
         let face = ExternalMetrics::new(settings(), parts)?;
@@ -111,24 +112,19 @@ impl Face {
         let at = self.began.elapsed();
         let failure = Failure::new(FailureKind::Transient, Blame::Source, "refused", "redis:6379 refused");
         let metric = MetricView {
-            name: "s0-redis-Jobs".into(),
-            kind: "redis".into(),
             target: 10.0,
-            target_type: TargetType::AverageValue,
             last: Some(Taken { value, at, date: jiff::Timestamp::now() }),
             active: true,
             stands_for: if stands { STANDS_FOR } else { Duration::ZERO },
             failure: (!stands).then_some(failure),
-            fallback: None,
+            ..MetricView::new("s0-redis-Jobs", "redis")
         };
         let view = View {
-            key: ObjectKey::new("default", "web"),
             hpa: Some("keda-hpa-web".into()),
             bounds: Some(Bounds { min: 1, max: 10, idle: None }),
             replicas: Some(1),
-            hpa_says: None,
             metrics: vec![metric],
-            decisions: [].into(),
+            ..View::new(ObjectKey::new("default", "web"))
         };
         self.snapshot.publish(view.key.clone(), Some(Arc::new(view)));
     }

@@ -13,6 +13,7 @@ mod stand;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bellows::telemetry::Exposition;
 use bellows_core::failure::{Blame, Failure, FailureKind};
 use bellows_core::workload::ObjectKey;
 use client::Authority;
@@ -196,7 +197,9 @@ fn who_asks_the_same_at_the_same_time_shares_one_question() {
     std::thread::scope(|scope| {
         let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| stand.proxy().get(METRIC).code)).collect();
         let waiting = "bellows_access_reviews_total{result=\"remembered\"} 7";
-        stand.until("seven of eight wait for the first", || stand.telemetry.text().unwrap().contains(waiting));
+        stand.until("seven of eight wait for the first", || {
+            stand.telemetry.text(Exposition::Text).unwrap().contains(waiting)
+        });
         drop(held);
         let codes: Vec<u16> = asked.into_iter().map(|asked| asked.join().unwrap()).collect();
         assert_eq!(codes, [200; 8]);

@@ -2,6 +2,7 @@
 //! that its documentation names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::authentication::AuthenticationKey;
 use crate::batch::BatchKey;
@@ -112,4 +113,6 @@ pub struct Poll {
     pub batch: Arc<BatchKey>,
     /// What to ask for.
     pub triggers: Vec<Arc<Trigger>>,
+    /// How much later than planned the latest of them is asked.
+    pub late: Duration,
 }

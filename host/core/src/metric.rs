@@ -10,6 +10,7 @@ use crate::Now;
 use crate::decide::Entry;
 use crate::failure::{Failure, FailureKind};
 use crate::scaler::TargetType;
+use crate::tally::Tally;
 use crate::workload::{Bounds, ObjectKey};
 
 /// A value and when it was measured.
@@ -30,6 +31,10 @@ pub struct MetricView {
     pub name: Arc<str>,
     /// `triggers[].type`, for labels.
     pub kind: Arc<str>,
+    /// `triggers[].name`, where given, for labels.
+    pub trigger: Option<Arc<str>>,
+    /// The place of the trigger among all of the object's.
+    pub index: usize,
     /// What the HPA compares the value with.
     pub target: f64,
     /// How it compares.
@@ -44,6 +49,8 @@ pub struct MetricView {
     pub failure: Option<Failure>,
     /// What the fallback answers in its place.
     pub fallback: Option<Answered>,
+    /// How often polls gave none.
+    pub errors: Tally,
 }
 
 /// What a fallback answers for one metric.
@@ -68,6 +75,12 @@ pub struct View {
     pub replicas: Option<u32>,
     /// What the HPA last said of itself, for people.
     pub hpa_says: Option<Arc<str>>,
+    /// A pause is asked for.
+    pub paused: bool,
+    /// The types of its triggers, one for each.
+    pub kinds: Vec<Arc<str>>,
+    /// How often polls of any of them gave no value, or were not possible at all.
+    pub errors: Tally,
     /// Its external metrics.
     pub metrics: Vec<MetricView>,
     /// The last decisions, oldest first.
@@ -96,6 +109,24 @@ pub enum NoValue {
 }
 
 impl MetricView {
+    /// A metric of an object's only trigger, never read, with a target of 1.
+    pub fn new(name: impl Into<Arc<str>>, kind: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: name.into(),
+            kind: kind.into(),
+            trigger: None,
+            index: 0,
+            target: 1.0,
+            target_type: TargetType::AverageValue,
+            last: None,
+            active: false,
+            stands_for: Duration::ZERO,
+            failure: None,
+            fallback: None,
+            errors: Tally::default(),
+        }
+    }
+
     /// The last good value while it stands.
     pub fn value(&self, now: Now) -> Option<Taken> {
         self.last.filter(|taken| now.steady.saturating_sub(taken.at) <= self.stands_for)
@@ -124,6 +155,22 @@ impl MetricView {
 }
 
 impl View {
+    /// An object of which nothing is known.
+    pub fn new(key: ObjectKey) -> Self {
+        Self {
+            key,
+            hpa: None,
+            bounds: None,
+            replicas: None,
+            hpa_says: None,
+            paused: false,
+            kinds: Vec::new(),
+            errors: Tally::default(),
+            metrics: Vec::new(),
+            decisions: VecDeque::new(),
+        }
+    }
+
     /// Looks a metric up. Names are compared without regard to case: the API server lower-cases the path.
     pub fn metric(&self, name: &str) -> Result<&MetricView, NoValue> {
         self.metrics.iter().find(|metric| metric.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
@@ -170,15 +217,11 @@ mod tests {
 
     fn metric() -> MetricView {
         MetricView {
-            name: "s0-redis-Q".into(),
-            kind: "redis".into(),
             target: 10.0,
-            target_type: TargetType::AverageValue,
             last: Some(Taken { value: 90.0, at: Duration::from_secs(100), date: jiff::Timestamp::UNIX_EPOCH }),
             active: true,
             stands_for: Duration::from_secs(45),
-            failure: None,
-            fallback: None,
+            ..MetricView::new("s0-redis-Q", "redis")
         }
     }
 

@@ -65,6 +65,9 @@ pub struct RunArguments {
     /// and so costs an object that is new to this process two writes more
     #[arg(long, value_name = "HOW", default_value = "brief")]
     events: Events,
+    /// Tell metrics under the names of KEDA 2.10 and older as well (keda_metrics_adapter_…), for alerts that ask for them
+    #[arg(long)]
+    legacy_metric_names: bool,
     /// What to log: a level, or a filter such as info,bellows=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
@@ -123,6 +126,7 @@ impl RunArguments {
             service_namespace: self.service_namespace,
             instance: self.instance,
             all_events: self.events == Events::All,
+            legacy_metric_names: self.legacy_metric_names,
         })
     }
 }

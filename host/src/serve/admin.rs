@@ -9,8 +9,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::header::CONTENT_TYPE;
-use http::{Request, StatusCode};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ use tower::ServiceExt as _;
 
 use super::listener::{self, Admitted, Door};
 use super::readiness::Readiness;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Exposition, Telemetry};
 
 /// Serves until it is cancelled; then ends open requests and returns.
 pub async fn run(listener: TcpListener, readiness: Readiness, telemetry: Arc<Telemetry>, cancel: CancellationToken) {
@@ -45,10 +45,11 @@ pub(super) fn ready(readiness: &Readiness) -> Response {
     (if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text).into_response()
 }
 
-async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> Response {
+async fn metrics(State(telemetry): State<Arc<Telemetry>>, headers: HeaderMap) -> Response {
+    let form = Exposition::accepted(headers.get(ACCEPT).and_then(|value| value.to_str().ok()));
     // At 10,000 objects this is some megabytes of text: not on a thread that answers others.
-    match tokio::task::spawn_blocking(move || telemetry.text()).await {
-        Ok(Ok(text)) => ([(CONTENT_TYPE, crate::telemetry::CONTENT_TYPE)], text).into_response(),
+    match tokio::task::spawn_blocking(move || telemetry.text(form)).await {
+        Ok(Ok(text)) => ([(CONTENT_TYPE, form.content_type())], text).into_response(),
         Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

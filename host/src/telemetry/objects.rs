@@ -1,9 +1,10 @@
 //! KEDA's metrics of objects, read from the snapshot when they are asked for.
 //!
-//! Owns what the snapshot cannot tell: how often polls of a trigger failed, and how long the last one took. Some 100
-//! bytes for each object; ends with it.
+//! Owns what the snapshot cannot tell: how long polls took and how late they were. Some 100 bytes for each object; ends
+//! with it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,139 +12,146 @@ use std::time::Duration;
 use bellows_core::metric::{MetricView, View};
 use bellows_core::workload::ObjectKey;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::DescriptorEncoder;
 
-use super::RequestCounts;
+use super::Sources;
+use super::older::Older;
 use super::scaler_names::scaler_name;
-use super::table::{self, Row};
-use crate::serve::snapshot::Snapshot;
+use super::table;
+use super::write::{counters, gauges};
 
-/// What is counted of each trigger of each object, by its index.
+/// What was seen of the polls of each object.
 #[derive(Debug, Default)]
-pub(super) struct PollCounts(Mutex<HashMap<ObjectKey, Vec<TriggerCounts>>>);
+pub(super) struct Timings(Mutex<HashMap<ObjectKey, Timing>>);
 
 /// The index of a trigger is bounded by the machine's own bound on triggers; this is far beyond it.
 const TRIGGERS_MAX: usize = 1024;
 
-#[derive(Debug, Clone, Copy, Default)]
-struct TriggerCounts {
-    failures: u64,
-    last_seconds: f64,
+#[derive(Debug, Clone, Default)]
+struct Timing {
+    late: Duration,
+    /// How long the last poll of a trigger took, by its index.
+    took: Vec<Option<Duration>>,
 }
 
-impl PollCounts {
+impl Timings {
     /// Takes note of one poll of the trigger with this identity, `NAMESPACE/NAME/INDEX`.
-    pub(super) fn polled(&self, trigger: &str, failed: bool, took: Duration) {
+    pub(super) fn polled(&self, trigger: &str, took: Duration, late: Duration) {
         let mut parts = trigger.splitn(3, '/');
         let (Some(namespace), Some(name), Some(index)) = (parts.next(), parts.next(), parts.next()) else { return };
         let Some(index) = index.parse().ok().filter(|index| *index < TRIGGERS_MAX) else { return };
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let counts = counts.entry(ObjectKey::new(namespace, name)).or_default();
-        if counts.len() <= index {
-            counts.resize(index + 1, TriggerCounts::default());
+        let mut timings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let timing = timings.entry(ObjectKey::new(namespace, name)).or_default();
+        timing.late = late;
+        if timing.took.len() <= index {
+            timing.took.resize(index + 1, None);
         }
-        if let Some(count) = counts.get_mut(index) {
-            count.failures += u64::from(failed);
-            count.last_seconds = took.as_secs_f64();
+        if let Some(last) = timing.took.get_mut(index) {
+            *last = Some(took);
         }
     }
 
     pub(super) fn gone(&self, key: &ObjectKey) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
+
+    /// A copy of what was seen of these objects. What was seen of others is let go.
+    fn of(&self, views: &[Arc<View>]) -> HashMap<ObjectKey, Timing> {
+        let shown: HashSet<&ObjectKey> = views.iter().map(|view| &view.key).collect();
+        let mut timings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        timings.retain(|key, _| shown.contains(key));
+        timings.clone()
+    }
 }
 
 /// Reads and writes them.
 #[derive(Debug)]
 pub(super) struct Objects {
-    snapshot: Arc<Snapshot>,
-    counts: Arc<PollCounts>,
-    requests: RequestCounts,
+    sources: Sources,
+    timings: Arc<Timings>,
+    older: Option<Older>,
 }
 
 /// One metric of one object, as all four series of it are told apart.
-struct Series {
-    view: Arc<View>,
-    metric: usize,
+pub(super) struct Series<'view> {
+    key: &'view ObjectKey,
+    pub(super) metric: &'view MetricView,
     index: String,
-    scaler: String,
-    counts: TriggerCounts,
+    scaler: Cow<'view, str>,
+    took: Option<Duration>,
+}
+
+impl<'view> Series<'view> {
+    /// Namespace, metric, object, scaler and index: what KEDA has always told series apart by.
+    pub(super) fn labels(&self) -> [&str; 5] {
+        [&self.key.namespace, &self.metric.name, &self.key.name, &self.scaler, &self.index]
+    }
+
+    fn labels_with_type(&self) -> [&str; 6] {
+        let [namespace, metric, object, scaler, index] = self.labels();
+        [namespace, metric, object, scaler, index, "scaledobject"]
+    }
+
+    fn all(views: &'view [Arc<View>], timings: &HashMap<ObjectKey, Timing>) -> Vec<Self> {
+        let of_view = |view: &'view Arc<View>| {
+            let timing = timings.get(&view.key);
+            view.metrics.iter().map(move |metric| Self {
+                key: &view.key,
+                metric,
+                index: metric.index.to_string(),
+                scaler: metric.trigger.as_deref().map_or_else(|| scaler_name(&metric.kind), Cow::Borrowed),
+                took: timing.and_then(|timing| timing.took.get(metric.index).copied().flatten()),
+            })
+        };
+        views.iter().flat_map(of_view).collect()
+    }
 }
 
 impl Objects {
-    pub(super) fn new(snapshot: Arc<Snapshot>, counts: Arc<PollCounts>, requests: RequestCounts) -> Self {
-        Self { snapshot, counts, requests }
-    }
-
-    /// Everything shown, and the errors of each object. What was counted of objects that are not shown is let go.
-    fn read(&self, views: &[Arc<View>]) -> (Vec<Series>, Vec<(ObjectKey, u64)>) {
-        let mut counts = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut all, mut errors) = (Vec::new(), Vec::new());
-        for view in views {
-            let of_object = counts.get(&view.key).map(Vec::as_slice).unwrap_or_default();
-            errors.push((view.key.clone(), of_object.iter().map(|count| count.failures).sum()));
-            for (position, metric) in view.metrics.iter().enumerate() {
-                let index = trigger_index(metric);
-                all.push(Series {
-                    view: Arc::clone(view),
-                    metric: position,
-                    index: index.to_string(),
-                    scaler: scaler_name(&metric.kind),
-                    counts: of_object.get(index).copied().unwrap_or_default(),
-                });
-            }
-        }
-        let shown: BTreeSet<&ObjectKey> = views.iter().map(|view| &view.key).collect();
-        counts.retain(|key, _| shown.contains(key));
-        (all, errors)
-    }
-}
-
-/// `i` of `s<i>-…`.
-fn trigger_index(metric: &MetricView) -> usize {
-    let digits = metric.name.strip_prefix('s').and_then(|rest| rest.split('-').next());
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or_default()
-}
-
-impl Series {
-    fn metric(&self) -> Option<&MetricView> {
-        self.view.metrics.get(self.metric)
-    }
-
-    fn labels<'a>(&'a self, metric: &'a MetricView) -> [(&'static str, &'a str); 6] {
-        [
-            ("namespace", &self.view.key.namespace),
-            ("metric", &metric.name),
-            ("scaledObject", &self.view.key.name),
-            ("scaler", &self.scaler),
-            ("triggerIndex", &self.index),
-            ("type", "scaledobject"),
-        ]
+    pub(super) fn new(sources: Sources, timings: Arc<Timings>) -> Self {
+        let older = sources.legacy_names.then(Older::default);
+        Self { sources, timings, older }
     }
 }
 
 impl Collector for Objects {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let views = self.snapshot.views();
-        let (series, errors) = self.read(&views);
-        build_info(&mut encoder)?;
-        gauges(&mut encoder, table::ACTIVE, &series, |_, metric| Some(if metric.active { 1.0 } else { 0.0 }))?;
+        let encoder = &mut encoder;
+        let views = self.sources.snapshot.views();
+        let now = (self.sources.clock)().steady;
+        let timings = self.timings.of(&views);
+        let all = Series::all(&views, &timings);
+        build_info(encoder)?;
+        let active = all.iter().map(|one| (one.labels_with_type(), i64::from(one.metric.active)));
+        gauges(encoder, table::ACTIVE, active)?;
         // The value stays when it no longer stands: an alert on it would resolve itself, and errors tell the outage.
-        gauges(&mut encoder, table::VALUE, &series, |_, metric| metric.last.map(|taken| taken.value))?;
-        gauges(&mut encoder, table::LATENCY, &series, |one, _| Some(one.counts.last_seconds))?;
-        let failures = series.iter().filter_map(|one| Some((one.labels(one.metric()?), one.counts.failures)));
-        counters(&mut encoder, table::DETAIL_ERRORS, failures)?;
-        let errors = errors
-            .iter()
-            .map(|(key, errors)| ([("namespace", &*key.namespace), ("scaledObject", &*key.name)], *errors));
-        counters(&mut encoder, table::OBJECT_ERRORS, errors)?;
-        registered(&mut encoder, &views)?;
-        let requests = (self.requests.0)();
-        let requests =
-            requests.iter().map(|(verb, resource, count)| ([("verb", *verb), ("resource", resource)], *count));
-        counters(&mut encoder, table::REQUESTS, requests)
+        let values = all.iter().filter_map(|one| Some((one.labels_with_type(), one.metric.last?.value)));
+        gauges(encoder, table::VALUE, values)?;
+        let took = all.iter().filter_map(|one| Some((one.labels_with_type(), one.took?.as_secs_f64())));
+        gauges(encoder, table::LATENCY, took)?;
+        let errors = all.iter().map(|one| (one.labels_with_type(), one.metric.errors.at(now)));
+        counters(encoder, table::DETAIL_ERRORS, errors)?;
+        let errors = views.iter().map(|view| (object(view), view.errors.at(now)));
+        counters(encoder, table::OBJECT_ERRORS, errors)?;
+        gauges(encoder, table::PAUSED, views.iter().map(|view| (object(view), i64::from(view.paused))))?;
+        let late = views.iter().filter_map(|view| {
+            let labels = [&*view.key.namespace, "scaledobject", &*view.key.name];
+            Some((labels, timings.get(&view.key)?.late.as_secs_f64()))
+        });
+        gauges(encoder, table::LOOP_LATENCY, late)?;
+        registered(encoder, &views)?;
+        if let Some(older) = &self.older {
+            older.encode(encoder, &views, &all, now)?;
+        }
+        let requests = (self.sources.requests.0)();
+        let requests = requests.iter().map(|(verb, resource, count)| ([*verb, &**resource], *count));
+        counters(encoder, table::REQUESTS, requests)
     }
+}
+
+/// Namespace and name.
+pub(super) fn object(view: &View) -> [&str; 2] {
+    [&view.key.namespace, &view.key.name]
 }
 
 fn build_info(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -152,66 +160,20 @@ fn build_info(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         "aarch64" => "arm64",
         other => other,
     };
-    let labels = [
-        ("version", env!("CARGO_PKG_VERSION")),
-        ("git_commit", ""),
-        ("goversion", ""),
-        ("goos", std::env::consts::OS),
-        ("goarch", architecture),
-    ];
-    let Row { name, help } = table::BUILD_INFO;
-    encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_family(&labels)?.encode_gauge(&1_i64)
+    let labels = [env!("CARGO_PKG_VERSION"), "", "", std::env::consts::OS, architecture];
+    gauges(encoder, table::BUILD_INFO, [(labels, 1_i64)])
 }
 
-fn gauges(
-    encoder: &mut DescriptorEncoder<'_>,
-    Row { name, help }: Row,
-    series: &[Series],
-    value: impl Fn(&Series, &MetricView) -> Option<f64>,
-) -> fmt::Result {
-    let mut out = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    for one in series {
-        if let Some(metric) = one.metric()
-            && let Some(value) = value(one, metric)
-        {
-            out.encode_family(&one.labels(metric))?.encode_gauge(&value)?;
-        }
-    }
-    Ok(())
-}
-
-fn counters<'a, const LABELS: usize>(
-    encoder: &mut DescriptorEncoder<'_>,
-    Row { name, help }: Row,
-    counts: impl Iterator<Item = ([(&'static str, &'a str); LABELS], u64)>,
-) -> fmt::Result {
-    let mut out = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-    for (labels, count) in counts {
-        out.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, f64>(&count, None)?;
-    }
-    Ok(())
-}
-
-/// How many objects and triggers there are. Triggers whose metrics Kubernetes itself measures are not shown here.
+/// How many objects and triggers there are.
 fn registered(encoder: &mut DescriptorEncoder<'_>, views: &[Arc<View>]) -> fmt::Result {
     let (mut objects, mut triggers) = (BTreeMap::<&str, i64>::new(), BTreeMap::<&str, i64>::new());
     for view in views {
         *objects.entry(&view.key.namespace).or_default() += 1;
-        let distinct: BTreeSet<(usize, &str)> =
-            view.metrics.iter().map(|metric| (trigger_index(metric), &*metric.kind)).collect();
-        for (_, kind) in distinct {
+        for kind in &view.kinds {
             *triggers.entry(kind).or_default() += 1;
         }
     }
-    let Row { name, help } = table::RESOURCES;
-    let mut out = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    for (namespace, count) in objects {
-        out.encode_family(&[("type", "scaled_object"), ("namespace", namespace)])?.encode_gauge(&count)?;
-    }
-    let Row { name, help } = table::TRIGGERS;
-    let mut out = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    for (kind, count) in triggers {
-        out.encode_family(&[("type", kind)])?.encode_gauge(&count)?;
-    }
-    Ok(())
+    let objects = objects.into_iter().map(|(namespace, count)| (["scaled_object", namespace], count));
+    gauges(encoder, table::RESOURCES, objects)?;
+    gauges(encoder, table::TRIGGERS, triggers.into_iter().map(|(kind, count)| ([kind], count)))
 }

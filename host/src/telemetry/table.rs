@@ -1,53 +1,130 @@
-//! The names of all metrics, what they mean and by what they are told apart.
+//! The names of all metrics, what they mean and by what they are told apart. `host/METRICS.md` is this table for people.
 //!
-//! KEDA's names are kept where we have something to say under them. The text adds `_total` to the name of a counter.
+//! KEDA's names and labels are kept wherever we have something to say under them, with its spelling and all.
+
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
 
 /// One metric.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
-    /// Name, without the suffix of a counter.
+    /// As it is asked for: with unit, and with the suffix of a counter.
     pub(super) name: &'static str,
-    /// What it means; without a full stop, which the text adds.
+    pub(super) kind: Kind,
+    pub(super) labels: &'static [&'static str],
+    /// What it means, without the full stop at its end.
     pub(super) help: &'static str,
 }
 
-const fn row(name: &'static str, help: &'static str) -> Row {
-    Row { name, help }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+    /// An older name of a counter, which OpenMetrics would not let a counter have.
+    Unknown,
 }
 
-/// Labels version, git_commit, goversion, goos, goarch.
-pub(super) const BUILD_INFO: Row = row("keda_build_info", "Version of this program, and for what it was built");
-/// Labels namespace, metric, scaledObject, scaler, triggerIndex, type; so the two after it and the errors in detail.
-pub(super) const ACTIVE: Row = row("keda_scaler_active", "Whether a trigger called itself active when last read");
-/// The last good one.
-pub(super) const VALUE: Row = row("keda_scaler_metrics_value", "The last value of a metric that was read");
-/// The last one.
-pub(super) const LATENCY: Row =
-    row("keda_scaler_metrics_latency_seconds", "How long the last call of a scaler for a metric took");
-/// A counter.
-pub(super) const DETAIL_ERRORS: Row = row("keda_scaler_detail_errors", "Polls of a metric that gave no value");
-/// A counter; labels namespace, scaledObject.
-pub(super) const OBJECT_ERRORS: Row =
-    row("keda_scaled_object_errors", "Polls for a ScaledObject that gave no value, of all of its triggers");
-/// A gauge, in spite of its name; labels type, namespace.
-pub(super) const RESOURCES: Row = row("keda_resource_registered_total", "Objects that are served, by kind");
-/// A gauge, in spite of its name; label type.
-pub(super) const TRIGGERS: Row = row("keda_trigger_registered_total", "Triggers with external metrics, by type");
-/// A counter; labels verb, resource.
-pub(super) const REQUESTS: Row = row("bellows_api_requests", "Requests to the API server");
+impl Row {
+    /// The name without what a writer adds to it: unit and suffix.
+    pub(super) fn stem(&self) -> &'static str {
+        let family = self.family();
+        match self.unit() {
+            Some(Unit::Seconds) => family.trim_end_matches("_seconds"),
+            Some(Unit::Bytes) => family.trim_end_matches("_bytes"),
+            _ => family,
+        }
+    }
 
-/// Labels outcome (read, transient, denied, absent, invalid) and blame (source, operator, scaler, host).
-pub(super) const POLLS: Row = row("bellows_polls", "Triggers asked for their metrics");
-/// No labels.
-pub(super) const POLL_SECONDS: Row = row("bellows_poll_duration_seconds", "How long a call of a scaler took");
-/// No labels.
-pub(super) const POLLS_IN_FLIGHT: Row = row("bellows_polls_in_flight", "Calls of scalers under way");
-/// No labels.
-pub(super) const STEP_SECONDS: Row = row("bellows_step_duration_seconds", "How long a step of the machine took");
-/// Label queue.
-pub(super) const QUEUE_DEPTH: Row = row("bellows_queue_depth", "What waits in a queue");
-/// Label result (remembered, allowed, denied, failed).
-pub(super) const REVIEWS: Row =
-    row("bellows_access_reviews", "Whether somebody may read a metric, by how it was found out");
-/// Label code.
-pub(super) const METRIC_ANSWERS: Row = row("bellows_external_metric_requests", "Requests to the metrics API");
+    /// The name without the suffix of a counter.
+    pub(super) fn family(&self) -> &'static str {
+        if self.kind == Kind::Counter { self.name.trim_end_matches("_total") } else { self.name }
+    }
+
+    /// The name says it.
+    pub(super) fn unit(&self) -> Option<Unit> {
+        let family = self.family();
+        if family.ends_with("_seconds") {
+            Some(Unit::Seconds)
+        } else if family.ends_with("_bytes") {
+            Some(Unit::Bytes)
+        } else {
+            None
+        }
+    }
+}
+
+impl From<Kind> for MetricType {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Counter => Self::Counter,
+            Kind::Gauge => Self::Gauge,
+            Kind::Histogram => Self::Histogram,
+            Kind::Unknown => Self::Unknown,
+        }
+    }
+}
+
+macro_rules! rows {
+    ($($constant:ident $kind:ident $name:literal [$($label:literal)*] $help:literal;)*) => {
+        $(pub(super) const $constant: Row =
+            Row { name: $name, kind: Kind::$kind, labels: &[$($label),*], help: $help };)*
+        /// All of them, in this order.
+        #[cfg(test)]
+        pub(super) const ALL: &[Row] = &[$($constant),*];
+    };
+}
+
+rows! {
+    // KEDA's.
+    BUILD_INFO Gauge "keda_build_info" ["version" "git_commit" "goversion" "goos" "goarch"]
+        "Version of this program, and for what it was built";
+    ACTIVE Gauge "keda_scaler_active" ["namespace" "metric" "scaledObject" "scaler" "triggerIndex" "type"]
+        "Whether a trigger called itself active when last read";
+    VALUE Gauge "keda_scaler_metrics_value" ["namespace" "metric" "scaledObject" "scaler" "triggerIndex" "type"]
+        "The last value of a metric that was read";
+    LATENCY Gauge "keda_scaler_metrics_latency_seconds" ["namespace" "metric" "scaledObject" "scaler" "triggerIndex" "type"]
+        "How long the last call of a scaler for a metric took";
+    DETAIL_ERRORS Counter "keda_scaler_detail_errors_total" ["namespace" "metric" "scaledObject" "scaler" "triggerIndex" "type"]
+        "Polls of a metric that gave no value, and those that its settings made impossible";
+    OBJECT_ERRORS Counter "keda_scaled_object_errors_total" ["namespace" "scaledObject"]
+        "Polls for a ScaledObject that gave no value, of all of its triggers, and those that its settings made impossible";
+    PAUSED Gauge "keda_scaled_object_paused" ["namespace" "scaledObject"]
+        "Whether a pause is asked for";
+    LOOP_LATENCY Gauge "keda_internal_scale_loop_latency_seconds" ["namespace" "type" "resource"]
+        "How much later than planned an object was last polled";
+    RESOURCES Gauge "keda_resource_registered_total" ["type" "namespace"]
+        "Objects that this host looks after, by kind";
+    TRIGGERS Gauge "keda_trigger_registered_total" ["type"]
+        "Triggers of all objects that are served, by type";
+    // Those of KEDA 2.10 and older, with --legacy-metric-names.
+    OLDER_VALUE Gauge "keda_metrics_adapter_scaler_metrics_value" ["namespace" "metric" "scaledObject" "scaler" "scalerIndex"]
+        "Older name of keda_scaler_metrics_value";
+    OLDER_ERRORS Unknown "keda_metrics_adapter_scaler_errors" ["namespace" "metric" "scaledObject" "scaler" "scalerIndex"]
+        "Older name of keda_scaler_detail_errors_total";
+    OLDER_ERRORS_OF_ALL Unknown "keda_metrics_adapter_scaler_errors_total" []
+        "Errors of all scaled objects together";
+    OLDER_OBJECT_ERRORS Unknown "keda_metrics_adapter_scaled_object_errors" ["namespace" "scaledObject"]
+        "Older name of keda_scaled_object_errors_total";
+    OLDER_OBJECT_ERROR_TOTALS Unknown "keda_metrics_adapter_scaled_object_error_totals" ["namespace" "scaledObject"]
+        "Older name of keda_scaled_object_errors_total";
+    // Our own.
+    REQUESTS Counter "bellows_api_requests_total" ["verb" "resource"]
+        "Requests to the API server";
+    POLLS Counter "bellows_polls_total" ["outcome" "blame"]
+        "Triggers asked for their metrics, by what came of it (read, transient, denied, absent, invalid) and whose fault it was (source, operator, scaler, host)";
+    POLL_SECONDS Histogram "bellows_poll_duration_seconds" []
+        "How long a call of a scaler took";
+    POLL_LATENESS Histogram "bellows_poll_lateness_seconds" []
+        "How much later than planned a call of a scaler began";
+    POLLS_IN_FLIGHT Gauge "bellows_polls_in_flight" []
+        "Calls of scalers under way";
+    STEP_SECONDS Histogram "bellows_step_duration_seconds" []
+        "How long a step of the machine took";
+    QUEUE_DEPTH Gauge "bellows_queue_depth" ["queue"]
+        "What waits in a queue";
+    REVIEWS Counter "bellows_access_reviews_total" ["result"]
+        "Whether somebody may read a metric, by how it was found out (remembered, allowed, denied, failed)";
+    METRIC_ANSWERS Counter "bellows_external_metric_requests_total" ["code"]
+        "Requests to the metrics API, by the HTTP code of the answer";
+}

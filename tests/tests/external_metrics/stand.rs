@@ -7,17 +7,17 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bellows::serve::Clock;
 use bellows::serve::certificate::{Lifetimes, ServiceName};
 use bellows::serve::external_metrics::{ExternalMetrics, Parts, Settings};
 use bellows::serve::readiness::Readiness;
 use bellows::serve::snapshot::Snapshot;
 use bellows::serve::trust::Rhythm;
 use bellows::serve::upstream::{ApiServer, Question, UpstreamError, Verdict};
-use bellows::telemetry::{RequestCounts, Telemetry};
+use bellows::telemetry::{Sources, Telemetry};
 use bellows_core::Now;
 use bellows_core::decide::Entry;
 use bellows_core::metric::{MetricView, Taken, View};
-use bellows_core::scaler::TargetType;
 use bellows_core::workload::{Bounds, ObjectKey};
 use bellows_tests::wait;
 use futures::FutureExt as _;
@@ -102,11 +102,11 @@ impl Stand {
         });
         let (began, offset) = (Instant::now(), Arc::new(Mutex::new(Duration::ZERO)));
         let ahead = Arc::clone(&offset);
-        let clock =
+        let clock: Clock =
             Arc::new(move || Now { steady: began.elapsed() + *ahead.lock().unwrap(), wall: jiff::Timestamp::now() });
         let snapshot = Arc::new(Snapshot::default());
         snapshot.publish(ObjectKey::new("shop", "web"), Some(Arc::new(view())));
-        let telemetry = Arc::new(Telemetry::new(Arc::clone(&snapshot), RequestCounts::new(Vec::new)));
+        let telemetry = Arc::new(Telemetry::new(Sources::of(Arc::clone(&snapshot), Arc::clone(&clock))));
         let (readiness, cancel) = (Readiness::default(), CancellationToken::new());
         let parts = Parts {
             snapshot: Arc::clone(&snapshot),
@@ -185,23 +185,18 @@ fn settings() -> Settings {
 pub(crate) fn view() -> View {
     let date = jiff::Timestamp::from_second(MEASURED).unwrap();
     let metric = MetricView {
-        name: "s0-redis-Jobs".into(),
-        kind: "redis".into(),
         target: 10.0,
-        target_type: TargetType::AverageValue,
         last: Some(Taken { value: 16.667, at: Duration::ZERO, date }),
         active: true,
         stands_for: Duration::from_secs(95),
-        failure: None,
-        fallback: None,
+        ..MetricView::new("s0-redis-Jobs", "redis")
     };
     View {
-        key: ObjectKey::new("shop", "web"),
         hpa: Some("keda-hpa-web".into()),
         bounds: Some(Bounds { min: 0, max: 10, idle: None }),
         replicas: Some(2),
-        hpa_says: None,
         metrics: vec![metric],
         decisions: [Entry { date, text: "started: s0-redis-Jobs is active".into() }].into(),
+        ..View::new(ObjectKey::new("shop", "web"))
     }
 }

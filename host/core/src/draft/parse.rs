@@ -27,7 +27,7 @@ impl Draft {
             key: key.clone(),
             target,
             bounds,
-            interval: seconds(self.polling_interval, 30),
+            interval: self.interval(),
             cooldown: seconds(self.cooldown_period, 300),
             initial_cooldown: seconds(self.initial_cooldown_period, 0),
             first_step,
@@ -44,6 +44,11 @@ impl Draft {
             triggers,
             warnings,
         })
+    }
+
+    /// How often its triggers are to be asked, whatever else is wrong with it.
+    pub fn interval(&self) -> Duration {
+        seconds(self.polling_interval, 30)
     }
 
     fn name_metrics(

@@ -16,6 +16,7 @@ use crate::failure::{Blame, FailureKind};
 use crate::metric::View;
 use crate::reading::Outcome;
 use crate::status::Report;
+use crate::tally::Tally;
 use crate::workload::{Target, Workload};
 
 /// Decisions kept for `bellows why`: at some 200 bytes each, 1.6 KiB for an object.
@@ -76,6 +77,8 @@ pub(super) struct Object {
     /// What was last resolved to be scaled; kept when the object stops being served.
     pub(super) target: Option<Target>,
     pub(super) triggers: Vec<Trigger>,
+    /// How often polls of any trigger, present or past, gave nothing.
+    pub(super) errors: Tally,
     /// Replicas of the target, and when they were last read or set by us.
     pub(super) replicas: Option<u32>,
     pub(super) replicas_at: Duration,
@@ -122,6 +125,7 @@ impl Object {
             workload: None,
             target: None,
             triggers: Vec::new(),
+            errors: Tally::default(),
             replicas: None,
             replicas_at: now.steady,
             ready: None,
@@ -238,6 +242,9 @@ impl Object {
         let Some(trigger) = self.triggers.get_mut(index) else { return };
         let rests = |trigger: &Trigger| stand_in(workload.fallback, trigger, current) == Some(0);
         trigger.take(outcome, workload.when_absent, pace, now, rests);
+        if trigger.fails(workload.when_absent) {
+            self.errors.failed();
+        }
         let after = trigger.failure.as_ref().and_then(|(failure, _)| match failure.kind {
             FailureKind::Denied => Some(DENIED_REREAD),
             FailureKind::Transient if failure.blame != Blame::Scaler => Some(FAILED_REREAD),
@@ -282,7 +289,12 @@ impl Object {
             bounds: workload.map(|workload| workload.bounds),
             replicas: self.replicas,
             hpa_says: says.map(|(_, reason, message)| format!("{reason}: {message}").into()),
-            metrics: self.triggers.iter().flat_map(|trigger| trigger.views(interval, self.answers(trigger))).collect(),
+            paused: self.manifest.draft.pauses(),
+            kinds: self.triggers.iter().map(|trigger| trigger.spec.kind.clone()).collect(),
+            errors: self.errors,
+            metrics: (self.triggers.iter().enumerate())
+                .flat_map(|(index, trigger)| trigger.views(index, interval, self.answers(trigger)))
+                .collect(),
             decisions: self.decisions.clone(),
         }
     }

@@ -105,6 +105,7 @@ impl Machine {
             let Some(object) = self.objects.get_mut(&key) else { continue };
             let Some(trigger) = object.triggers.get_mut(index) else { continue };
             trigger.due = None;
+            trigger.expected = trigger.expected.or(Some(due));
             let batch = trigger.spec.batch.clone();
             match self.endpoints.turn(&batch, now.steady) {
                 Turn::Ask => batches.entry(batch).or_default().push((key, index)),
@@ -142,16 +143,17 @@ impl Machine {
         }
         self.polls_begun += 1;
         let id = self.polls_begun;
-        let mut triggers = Vec::with_capacity(chunk.len());
+        let (mut triggers, mut late) = (Vec::with_capacity(chunk.len()), Duration::ZERO);
         for (key, index) in chunk {
             if let Some(trigger) = self.objects.get_mut(key).and_then(|object| object.triggers.get_mut(*index)) {
                 trigger.in_flight = Some(id);
+                late = late.max(trigger.expected.take().map_or(Duration::ZERO, |at| now.steady.saturating_sub(at)));
                 triggers.push(trigger.spec.trigger.clone());
             }
         }
         self.endpoints.asked(batch);
         self.polls.insert(id, InFlight { batch: batch.clone(), proven, triggers: chunk.to_vec() });
-        effects.push(Effect::Poll(Poll { id, batch: batch.clone(), triggers }));
+        effects.push(Effect::Poll(Poll { id, batch: batch.clone(), triggers, late }));
     }
 
     fn has_room(&self, proven: bool) -> bool {
@@ -200,7 +202,10 @@ impl Machine {
     fn missed(&mut self, key: &ObjectKey, index: usize, failure: Failure, now: Now, effects: &mut Vec<Effect>) {
         let Some(object) = self.objects.get_mut(key) else { return };
         object.take(index, Err(failure), now);
-        let batch = object.triggers.get(index).map(|trigger| trigger.spec.batch.clone());
+        let batch = object.triggers.get_mut(index).map(|trigger| {
+            trigger.expected = None;
+            trigger.spec.batch.clone()
+        });
         self.plan_slot(key, index, now);
         if let Some(batch) = batch {
             self.wait(&batch, key.clone(), index);

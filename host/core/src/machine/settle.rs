@@ -7,6 +7,7 @@ use super::Machine;
 use super::object::Object;
 use super::report::SPACING;
 use super::tell::tell;
+use super::trigger::Trigger;
 use crate::Now;
 use crate::decide::{Cooldown, Say, decide};
 use crate::effect::Effect;
@@ -32,6 +33,7 @@ impl Machine {
             object.apply_hpa(now, effects);
             object.act(now, effects);
             object.tell(now, effects);
+            object.count_what_is_blocked(now);
             object.publish(effects);
             self.hasten(key, now);
         }
@@ -164,6 +166,12 @@ impl Object {
             effects.push(Effect::Scale { key, target, from, to });
         }
         self.decided = Some(decision);
+    }
+
+    /// While nothing can be asked because of what was written, each poll that would have been made is an error.
+    fn count_what_is_blocked(&mut self, now: Now) {
+        let blocked = self.refusal.is_some() || self.triggers.iter().any(Trigger::is_invalid);
+        self.errors.block(blocked, self.manifest.draft.interval(), now.steady);
     }
 
     fn publish(&mut self, effects: &mut Vec<Effect>) {

@@ -6,6 +6,7 @@ mod baseline;
 mod bench;
 mod changes;
 mod controller;
+mod errors;
 mod fallback;
 mod fallback_of_keda;
 mod hpa;

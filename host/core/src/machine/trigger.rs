@@ -11,6 +11,7 @@ use crate::failure::{Blame, Failure, FailureKind};
 use crate::metric::{Answered, MetricView, Taken, quantity};
 use crate::reading::{Outcome, Reading, stands_for};
 use crate::scaler::{Metric, TargetType};
+use crate::tally::Tally;
 use crate::workload::{WhenAbsent, WorkloadTrigger};
 
 /// A trigger and what is known of it.
@@ -25,10 +26,14 @@ pub(super) struct Trigger {
     pub(super) words: Option<Failure>,
     /// Failed polls since the last good one.
     pub(super) failures: u32,
+    /// How often polls gave none.
+    pub(super) errors: Tally,
     pub(super) idle: IdleProof,
     pub(super) in_flight: Option<PollId>,
     /// When it is asked next; absent while it is asked, waits for its endpoint, or can never be answered.
     pub(super) due: Option<Duration>,
+    /// When it was to be asked, once that time has come and until it is.
+    pub(super) expected: Option<Duration>,
 }
 
 impl Trigger {
@@ -41,9 +46,11 @@ impl Trigger {
             failure: before.and_then(|before| before.failure.clone()),
             words: before.and_then(|before| before.words.clone()),
             failures: before.map_or(0, |before| before.failures),
+            errors: before.map(|before| before.errors).unwrap_or_default(),
             idle: IdleProof::default(),
             in_flight: None,
             due: None,
+            expected: None,
         }
     }
 
@@ -95,6 +102,9 @@ impl Trigger {
                 let kind = |failure: &Failure| (failure.kind, failure.blame, failure.code.clone());
                 self.words = self.words.take().filter(|words| kind(words) == kind(&failure)).or(Some(failure.clone()));
                 self.failure = Some((failure, since));
+                if !held {
+                    self.errors.failed();
+                }
                 // A configured 0 stands in for an inactive reading; otherwise nobody knows.
                 if rests(self) {
                     self.idle.inactive(now.steady, pace);
@@ -103,6 +113,7 @@ impl Trigger {
                 }
             }
         }
+        self.errors.block(self.is_invalid(), pace, now.steady);
     }
 
     fn read(&mut self, readings: Vec<Reading>, pace: Duration, now: Now) {
@@ -150,9 +161,11 @@ impl Trigger {
         self.spec.metrics.first().map_or(&*self.spec.kind, |metric| &*metric.name)
     }
 
-    /// Its external metrics, as they are shown. `answer`: what a fallback answers for a metric of that target.
+    /// Its external metrics, as they are shown. `index`: its place in the object; `answer`: what a fallback answers for a
+    /// metric of that target.
     pub(super) fn views(
         &self,
+        index: usize,
         interval: Duration,
         answer: impl Fn(f64, TargetType) -> Option<Answered>,
     ) -> impl Iterator<Item = MetricView> {
@@ -164,6 +177,8 @@ impl Trigger {
             Some(MetricView {
                 name: metric.name.clone(),
                 kind: self.spec.kind.clone(),
+                trigger: self.spec.name.clone(),
+                index,
                 target: *target,
                 target_type: *target_type,
                 last: reading.map(|(reading, at, date)| Taken { value: reading.value, at, date }),
@@ -171,6 +186,7 @@ impl Trigger {
                 stands_for: stands_for(interval),
                 failure: self.failure.as_ref().map(|(failure, _)| failure.clone()),
                 fallback: answer(*target, *target_type),
+                errors: self.errors,
             })
         })
     }
