@@ -29,6 +29,7 @@ use crate::serve::Clock;
 use crate::serve::snapshot::Snapshot;
 pub use exposition::Exposition;
 use objects::{Objects, Timings};
+pub use scaler_names::scaler_name;
 use write::add;
 
 /// The form of logs.

@@ -1,5 +1,5 @@
-//! What runs beside a cluster: a Redis, a RabbitMQ, a registry, metrics-server, an address that swallows everything, and
-//! Bellows itself.
+//! What runs beside a cluster: a Redis, a RabbitMQ, a registry, metrics-server, a Prometheus, an address that swallows
+//! everything, and Bellows itself.
 //!
 //! Owns these as plain processes and interfaces of the machine, removed when dropped. Refuses to touch a service that it
 //! did not start.
@@ -8,6 +8,7 @@ mod bellows;
 mod black_hole;
 mod deployed;
 pub mod metrics_server;
+mod prometheus;
 pub(crate) mod rabbitmq;
 mod redis;
 mod registry;
@@ -16,6 +17,7 @@ pub use bellows::{Bellows, BellowsOptions, install, install_rights};
 pub use black_hole::BlackHole;
 pub use deployed::{Deployed, trust};
 pub use metrics_server::MetricsServer;
+pub use prometheus::{Alert, Prometheus};
 pub use rabbitmq::{ClientCertificate, Held, Kind, RabbitMq, RabbitMqOptions};
 pub use redis::{Redis, RedisOptions};
 pub(crate) use registry::NAME as REGISTRY;

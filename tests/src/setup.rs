@@ -27,6 +27,8 @@ pub struct Needs {
     pub helm: bool,
     /// HPAs are to hear of processor and memory: metrics-server.
     pub metrics: bool,
+    /// Alerts are to fire: Prometheus.
+    pub prometheus: bool,
     /// KEDA's own tests are to run: stand-ins for the programs in their images.
     pub keda: bool,
 }
@@ -35,7 +37,15 @@ impl Needs {
     /// Everything.
     #[must_use]
     pub const fn all() -> Self {
-        Self { components: true, real_node: true, services: true, helm: true, metrics: true, keda: true }
+        Self {
+            components: true,
+            real_node: true,
+            services: true,
+            helm: true,
+            metrics: true,
+            prometheus: true,
+            keda: true,
+        }
     }
 }
 
@@ -70,6 +80,9 @@ pub fn prepare(needs: Needs) -> Result<()> {
     }
     if needs.metrics {
         sets.push(&binaries::METRICS_SERVER);
+    }
+    if needs.prometheus {
+        sets.push(&binaries::PROMETHEUS);
     }
     if needs.keda {
         sets.push(&binaries::STAND_INS);

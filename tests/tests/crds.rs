@@ -1,5 +1,5 @@
 //! Our definitions against KEDA's own: the same fields, types, bounds, columns and rules, so that an object which one of
-//! them stores the other stores too.
+//! them stores the other stores too. And the names that metrics have of scalers, by which dashboards look.
 //!
 //! KEDA's definitions come from its Go module, pinned by version and by checksum. Descriptions are ours and not
 //! compared; any other difference needs a line and a reason in `ALLOWED`.
@@ -38,6 +38,26 @@ fn every_definition_is_the_one_of_keda() {
     let unused: Vec<_> =
         ALLOWED.iter().filter(|(path, _)| !differences.iter().any(|line| line.starts_with(path))).collect();
     assert!(unused.is_empty(), "allowed, but no longer there: {unused:#?}");
+}
+
+#[test]
+fn scalers_have_the_names_of_kedas_types_in_metrics() {
+    let module = module();
+    let read = |path: &Path| fs::read_to_string(path).unwrap();
+    let builder = read(&module.join("pkg/scaling/scalers_builder.go"));
+    let sources: String = fs::read_dir(module.join("pkg/scalers"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "go"))
+        .map(|path| read(&path))
+        .collect();
+    let kinds: Vec<&str> =
+        builder.lines().filter_map(|line| line.trim().strip_prefix("case \"")?.strip_suffix("\":")).collect();
+    assert!(kinds.len() > 70, "KEDA has more scalers than {kinds:?}");
+    let unknown: Vec<_> = (kinds.iter().map(|kind| (kind, bellows::telemetry::scaler_name(kind))))
+        .filter(|(_, name)| !sources.contains(&format!("type {name} struct")))
+        .collect();
+    assert!(unknown.is_empty(), "KEDA has no scalers of these names: {unknown:?}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ const IRREGULAR: &[(&str, &str)] = &[
 ];
 
 /// What KEDA writes into label `scaler` for a trigger without a name of its own.
-pub(super) fn scaler_name(trigger_type: &str) -> Cow<'static, str> {
+pub fn scaler_name(trigger_type: &str) -> Cow<'static, str> {
     match IRREGULAR.iter().find(|(known, _)| *known == trigger_type) {
         Some((_, name)) => Cow::Borrowed(name),
         None => Cow::Owned(regular(trigger_type)),

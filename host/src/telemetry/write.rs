@@ -27,7 +27,12 @@ pub(super) fn gauges<'a, const LABELS: usize, Value: EncodeGaugeValue>(
     let (unit, help) = (row.unit(), format!("{}.", row.help));
     let mut out = encoder.encode_descriptor(row.stem(), &help, unit.as_ref(), row.kind.into())?;
     for (values, value) in series {
-        out.encode_family(&labels(row, values))?.encode_gauge(&value)?;
+        if values.is_empty() {
+            // An empty pair of braces is not forbidden, but nobody expects it.
+            out.encode_gauge(&value)?;
+        } else {
+            out.encode_family(&labels(row, values))?.encode_gauge(&value)?;
+        }
     }
     Ok(())
 }
