@@ -142,7 +142,7 @@ fn protocol(protocol: &Protocol) -> plugin::Protocol {
 }
 
 /// A parameter in the type of the contract; what it feeds is a field of this connection.
-fn parameter(parameter: &Parameter, connection: Option<&str>) -> plugin::Parameter {
+pub fn parameter(parameter: &Parameter, connection: Option<&str>) -> plugin::Parameter {
     let sources = parameter.origins.iter().map(|origin| match origin {
         Origin::Metadata => plugin::Source::Metadata,
         Origin::Environment => plugin::Source::Environment,

@@ -41,6 +41,7 @@ const BEHAVES: Parameter = Parameter {
     default: Some("false"),
     origins: &[Origin::Metadata],
     feeds: None,
+    deprecated: None,
 };
 
 const COMMAND: Parameter =
@@ -99,7 +100,7 @@ fn trigger_type(name: &str, summary: &str) -> plugin::TriggerType {
     plugin::TriggerType {
         name: name.to_owned(),
         summary: summary.to_owned(),
-        parameters: [BEHAVES, COMMAND].iter().chain(fed).map(parameter).collect(),
+        parameters: [BEHAVES, COMMAND].iter().chain(fed).map(|one| parameter(one, Some("redis"))).collect(),
         connections: if asks { vec![connection] } else { Vec::new() },
         attributes: Vec::new(),
     }
