@@ -78,8 +78,9 @@ pub enum TelemetryError {
 
 /// Begins to write logs to standard error. Called once, by `main`.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
-    let filter =
-        EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
+    // The AMQP library calls each queue that is missing an error of its own, once a poll; the host says what it means.
+    let filter = EnvFilter::try_new(format!("lapin=off,{filter}"))
+        .map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => builder.with_ansi(false).try_init(),

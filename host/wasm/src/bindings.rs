@@ -3,7 +3,7 @@
 use bellows_core::failure::{Blame, Failure, FailureKind};
 
 use self::bellows::scaler::types;
-pub(crate) use self::bellows::scaler::{http, log, memo, redis};
+pub(crate) use self::bellows::scaler::{amqp, http, log, memo, redis};
 pub(crate) use self::exports::bellows::scaler::plugin;
 
 wasmtime::component::bindgen!({
@@ -12,6 +12,7 @@ wasmtime::component::bindgen!({
     imports: { default: async | trappable },
     exports: { default: async },
     with: {
+        "bellows:scaler/amqp.connection": crate::capability::amqp::Handle,
         "bellows:scaler/http.endpoint": crate::capability::http::Handle,
         "bellows:scaler/redis.connection": crate::capability::redis::Handle,
     },

@@ -3,6 +3,7 @@
 //!
 //! A capability has private bindings, a view that belongs to one call, and an `add_to_linker`.
 
+pub(crate) mod amqp;
 pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod memo;
@@ -16,16 +17,11 @@ use crate::state::State;
 
 const PACKAGE: &str = "bellows:scaler/";
 /// Interfaces that a component may import. `types` has no function.
-const LENT: [&str; 5] = ["types", "redis", "http", "memo", "log"];
-/// Interfaces of the contract that this release has no connections for.
-const NOT_LENT: [&str; 1] = ["amqp"];
+const LENT: [&str; 6] = ["types", "redis", "amqp", "http", "memo", "log"];
 
 /// Why a component is not let in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
-    /// Part of the contract, but not of this release.
-    #[error("imports {0}, which this release does not lend")]
-    NotLent(String),
     /// Not part of the contract: WASI, for one.
     #[error("imports {0}, which is not part of the contract: a scaler imports bellows:scaler interfaces only")]
     Foreign(String),
@@ -36,16 +32,13 @@ pub(crate) fn judge(import: &str) -> Result<(), ImportError> {
     let foreign = || ImportError::Foreign(crate::printable::line(import, 200));
     let interface = import.strip_prefix(PACKAGE).ok_or_else(foreign)?;
     let name = interface.split_once('@').map_or(interface, |(name, _)| name);
-    match name {
-        name if LENT.contains(&name) => Ok(()),
-        name if NOT_LENT.contains(&name) => Err(ImportError::NotLent(name.to_owned())),
-        _ => Err(foreign()),
-    }
+    if LENT.contains(&name) { Ok(()) } else { Err(foreign()) }
 }
 
 /// Makes all that is lent linkable.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     bindings::redis::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    bindings::amqp::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     bindings::http::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     bindings::memo::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     bindings::log::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
@@ -64,6 +57,7 @@ mod tests {
     #[test]
     fn only_what_is_lent_may_be_imported() {
         assert_eq!(judge("bellows:scaler/redis@0.1.0"), Ok(()));
+        assert_eq!(judge("bellows:scaler/amqp@0.1.0"), Ok(()));
         assert_eq!(judge("bellows:scaler/types@0.1.9"), Ok(()));
         assert_eq!(judge("bellows:scaler/http@0.1.0"), Ok(()));
         assert_eq!(judge("wasi:cli/environment@0.2.0"), Err(ImportError::Foreign("wasi:cli/environment@0.2.0".into())));

@@ -1,6 +1,7 @@
 //! Connections that the host holds for scalers: pools keyed by endpoint, credentials, encryption and database, so that
 //! connections grow with endpoints and not with triggers.
 
+mod amqp;
 mod http;
 mod metered;
 mod reach;
@@ -14,15 +15,20 @@ use std::sync::Arc;
 
 use bellows_core::grant::EgressPolicy;
 
+use self::amqp::AmqpPool;
 use self::http::HttpPool;
 use self::reach::Reach;
 use self::redis::RedisPool;
 use crate::lending::Sources;
 
 /// The pools of real connections, which go out the same way.
-pub(crate) fn pools(settings: &NetworkSettings) -> Result<Sources, NetworkError> {
+pub fn pools(settings: &NetworkSettings) -> Result<Sources, NetworkError> {
     let reach = Arc::new(Reach::new(settings)?);
-    Ok(Sources { redis: Arc::new(RedisPool::new(Arc::clone(&reach))), http: Arc::new(HttpPool::new(reach)) })
+    Ok(Sources {
+        redis: Arc::new(RedisPool::new(Arc::clone(&reach))),
+        amqp: Arc::new(AmqpPool::new(Arc::clone(&reach))),
+        http: Arc::new(HttpPool::new(reach)),
+    })
 }
 
 /// How connections are made.

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bellows_core::connection::{Connection, HttpConnection, RedisConnection};
+use bellows_core::connection::{AmqpConnection, Connection, HttpConnection, RedisConnection};
 use bellows_core::failure::{Blame, Failure, FailureKind, Scope};
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
+use crate::capability::amqp::{AmqpSource, Inspected};
 use crate::capability::http::{HttpRequest, HttpResponse, HttpSource};
 use crate::capability::redis::{RedisSource, Replies};
 use crate::printable;
@@ -19,6 +20,7 @@ use crate::scaler::Endpoint;
 #[expect(missing_docs, reason = "each protocol, by its name")]
 pub struct Sources {
     pub redis: Arc<dyn RedisSource>,
+    pub amqp: Arc<dyn AmqpSource>,
     pub http: Arc<dyn HttpSource>,
 }
 
@@ -71,7 +73,7 @@ impl Lending {
 impl Sources {
     /// Sources that answer nothing: what the script of a test leaves out.
     pub fn silent() -> Self {
-        Self { redis: Arc::new(Silent), http: Arc::new(Silent) }
+        Self { redis: Arc::new(Silent), amqp: Arc::new(Silent), http: Arc::new(Silent) }
     }
 }
 
@@ -89,6 +91,18 @@ impl RedisSource for Silent {
         _commands: Vec<Vec<String>>,
         _until: Instant,
     ) -> BoxFuture<'call, Result<Replies, Failure>> {
+        Box::pin(std::future::ready(Err(nothing())))
+    }
+}
+
+impl AmqpSource for Silent {
+    fn inspect<'call>(
+        &'call self,
+        _namespace: &'call str,
+        _connection: &'call AmqpConnection,
+        _queues: Vec<String>,
+        _until: Instant,
+    ) -> BoxFuture<'call, Inspected> {
         Box::pin(std::future::ready(Err(nothing())))
     }
 }

@@ -21,10 +21,11 @@ mod state;
 
 pub use cache::CacheError;
 pub use capability::ImportError;
+pub use capability::amqp::{AmqpQueue, AmqpSource, Inspected};
 pub use capability::http::{HttpRequest, HttpResponse, HttpSource};
 pub use capability::redis::{RedisSource, RedisValue, Replies};
 pub use compile::{CompileError, Compiler, compile};
-pub use connection::{NetworkError, NetworkSettings};
+pub use connection::{NetworkError, NetworkSettings, pools};
 pub use engine::{Engine, EngineError, EngineSettings, LoadError};
 pub use lending::Sources;
 pub use limits::Limits;

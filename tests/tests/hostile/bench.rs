@@ -33,9 +33,11 @@ impl Bench {
     }
 
     pub(crate) fn scripted(source: impl RedisSource) -> Self {
-        Self::with(&[], |settings| {
-            Engine::with_sources(settings, Sources { redis: Arc::new(source), ..Sources::silent() }).unwrap()
-        })
+        Self::with_sources(Sources { redis: Arc::new(source), ..Sources::silent() })
+    }
+
+    pub(crate) fn with_sources(sources: Sources) -> Self {
+        Self::with(&[], |settings| Engine::with_sources(settings, sources).unwrap())
     }
 
     fn with(blocks: &[&str], make: impl FnOnce(EngineSettings) -> Engine) -> Self {

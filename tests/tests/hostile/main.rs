@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod brokers;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 mod misconduct;

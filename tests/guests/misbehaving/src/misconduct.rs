@@ -3,7 +3,7 @@
 //! Whatever is not in `KINDS` is a problem of `plan`, as in a scaler that behaves.
 
 use bellows_sdk::export::bindings::bellows::scaler::types::{Attribute, Detail};
-use bellows_sdk::export::bindings::bellows::scaler::{log, memo, redis};
+use bellows_sdk::export::bindings::bellows::scaler::{amqp, log, memo, redis};
 use bellows_sdk::export::bindings::exports::bellows::scaler::plugin;
 use bellows_sdk::export::parameter;
 use bellows_sdk::redis::Redis;
@@ -30,6 +30,10 @@ const KINDS: &[(&str, &str)] = &[
     ("greedy", "10,000 copies of a command in one pipeline"),
     ("hoarding", "opens its connection without end, and keeps all of them"),
     ("keeping", "keeps 1 MiB of state"),
+    (
+        "inspect",
+        "looks at the queues that `command` names over the connection `over`, and puts what comes back into a failure",
+    ),
     ("ask", "sends the words of `command` as one, and puts what comes back into a failure"),
 ];
 
@@ -130,6 +134,7 @@ fn measure(trigger: &Trigger) -> Result<Vec<Reading>, Failure> {
             memo::set(&trigger.id, &vec![0; 1024 * 1024])?;
             1.0
         }
+        "inspect" => return inspect(setting(trigger, "over").unwrap_or("amqp"), &command(trigger)),
         "ask" => return ask(&[command(trigger)]),
         _ => 1.0,
     };
@@ -208,6 +213,18 @@ fn ask(commands: &[Vec<String>]) -> Result<Vec<Reading>, Failure> {
     let replies = redis::open("redis")?.pipeline(commands)?;
     let first: Vec<String> = replies.first().into_iter().flatten().map(|value| format!("{value:?}")).collect();
     Err(told("asked", format!("{} replies; the first is {}", replies.len(), first.join(" "))))
+}
+
+fn inspect(over: &str, queues: &[String]) -> Result<Vec<Reading>, Failure> {
+    let answers = amqp::open(over)?.inspect(queues)?;
+    let answers: Vec<String> = answers
+        .into_iter()
+        .map(|answer| match answer {
+            Ok(queue) => format!("{} ready for {}", queue.ready, queue.consumers),
+            Err(failure) => format!("{failure:?}"),
+        })
+        .collect();
+    Err(told("asked", answers.join("; ")))
 }
 
 bellows_sdk::export::bindings::export!(Misbehaving);
