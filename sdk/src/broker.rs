@@ -18,13 +18,16 @@ pub enum Question {
     Get(Request),
 }
 
-/// The answer to a question, of the same kind.
+/// The answer to a question.
+pub type Answer = Result<Reply>;
+
+/// What a broker says, of the same kind as the question.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum Reply {
     /// Over AMQP.
-    Queue(Result<Queue>),
+    Queue(Queue),
     /// Over HTTP.
-    Response(Result<Response>),
+    Response(Response),
 }
 
 /// A broker, as a trigger sees it. Whatever several triggers wait for at the same time is asked at once, and equal
@@ -39,7 +42,8 @@ impl Broker {
     /// The failure of the exchange, or of this queue: it may be absent.
     pub async fn queue(&self, name: impl Into<String>) -> Result<Queue> {
         match self.0.ask(vec![Question::Queue(name.into())]).await?.pop() {
-            Some(Answer::Queue(queue)) => queue,
+            Some(Ok(Reply::Queue(queue))) => Ok(queue),
+            Some(Err(failure)) => Err(failure),
             _ => Err(unanswered()),
         }
     }
@@ -49,7 +53,7 @@ impl Broker {
     /// # Errors
     /// The failure of the exchange, or what a status other than success usually means.
     pub async fn get(&self, path: impl Into<String>) -> Result<Response> {
-        self.get_all(vec![path.into()]).await?.pop().ok_or_else(unanswered)?
+        self.0.ask(vec![Question::Get(Request::get(path))]).await?.pop().map_or_else(|| Err(unanswered()), response)
     }
 
     /// Asks for what is at several paths at once, over HTTP: one answer for each, in order.
@@ -63,10 +67,7 @@ impl Broker {
         }
         let mut responses = Vec::with_capacity(questions.len());
         for answer in self.0.ask(questions).await? {
-            responses.push(match answer {
-                Answer::Response(response) => response.and_then(Response::ok),
-                Answer::Queue(_) => Err(unanswered()),
-            });
+            responses.push(response(answer));
         }
         Ok(responses)
     }
@@ -85,6 +86,13 @@ impl Connection for Broker {
 
     fn desk(&self) -> &Desk<Question, Answer> {
         &self.0
+    }
+}
+
+fn response(answer: Answer) -> Result<Response> {
+    match answer? {
+        Reply::Response(response) => response.ok(),
+        Reply::Queue(_) => Err(unanswered()),
     }
 }
 

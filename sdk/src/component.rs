@@ -44,12 +44,9 @@ pub struct TriggerType {
 
 /// What a scaler says of itself.
 pub fn trigger_type<T: Settings>() -> TriggerType {
-    TriggerType {
-        name: T::TRIGGER_TYPE,
-        summary: T::SUMMARY,
-        parameters: T::PARAMETERS.iter().chain(T::Connection::PARAMETERS).copied().collect(),
-        connection: T::Connection::TYPE,
-    }
+    let mut parameters = T::PARAMETERS.to_vec();
+    parameters.extend_from_slice(T::Connection::PARAMETERS);
+    TriggerType { name: T::TRIGGER_TYPE, summary: T::SUMMARY, parameters, connection: T::Connection::TYPE }
 }
 
 /// The metric of a trigger.
@@ -58,10 +55,12 @@ pub fn trigger_type<T: Settings>() -> TriggerType {
 /// Everything that is wrong with its settings.
 pub fn plan<T: Scaler>(trigger: &Trigger) -> Result<Metric, Vec<Problem>> {
     let (settings, mut problems) = match T::parse(&trigger.settings) {
-        Ok(settings) => (Some(settings), Vec::new()),
+        Ok(settings) => {
+            let problems = settings.problems();
+            (Some(settings), problems)
+        }
         Err(problems) => (None, problems),
     };
-    problems.extend(settings.iter().flat_map(Scaler::problems));
     if trigger.metric_type == Some(TargetType::Utilization) {
         let message = "accepted are AverageValue and Value; Utilization is for metrics that Kubernetes measures itself";
         problems.push(Problem::of("metricType", message));
@@ -89,32 +88,37 @@ pub fn measure<T: Scaler>(
     triggers: &[&Trigger],
     source: &mut dyn Source<T::Connection>,
 ) -> Vec<Result<Measured>> {
-    let mut names = Vec::with_capacity(triggers.len());
+    let mut wrong = Vec::with_capacity(triggers.len());
     let mut settings: Vec<T> = Vec::with_capacity(triggers.len());
     for trigger in triggers {
-        names.push(settings_of::<T>(trigger).map(|parsed| {
-            let name = parsed.metric().name;
-            settings.push(parsed);
-            name
-        }));
+        wrong.push(match settings_of::<T>(trigger) {
+            Ok(parsed) => {
+                settings.push(parsed);
+                None
+            }
+            Err(failure) => Some(failure),
+        });
     }
     let connection = T::Connection::over(Desk::new());
-    let readings = connection
-        .desk()
-        .run(T::measure_all(&settings, at, &connection), |questions| source.answer(questions))
-        .unwrap_or_else(|failure| vec![Err(failure); settings.len()]);
-    seated(names, readings)
-}
-
-/// Gives each trigger with good settings the next reading; the others keep what was wrong with theirs.
-fn seated(names: Vec<Result<String>>, readings: Vec<Result<Reading>>) -> Vec<Result<Measured>> {
-    let mut readings = readings.into_iter();
-    let mut measured = Vec::with_capacity(names.len());
-    for name in names {
-        measured.push(name.and_then(|metric| {
-            let reading = readings.next().unwrap_or_else(|| Err(no_result()))?;
-            Ok(Measured { metric, reading })
-        }));
+    let readings =
+        connection.desk().run(T::measure_all(&settings, at, &connection), |questions| source.answer(questions));
+    let (readings, missing) = match readings {
+        Ok(readings) => (readings, no_result()),
+        Err(failure) => (Vec::new(), failure),
+    };
+    // Each trigger with good settings gets the next reading, or what befell all; the others keep what was wrong.
+    let (mut readings, mut settings) = (readings.into_iter(), settings.iter());
+    let mut measured = Vec::with_capacity(wrong.len());
+    for wrong in wrong {
+        let reading = match wrong {
+            Some(failure) => Err(failure),
+            None => match (settings.next(), readings.next()) {
+                (Some(settings), Some(Ok(reading))) => Ok(Measured { metric: settings.metric().name, reading }),
+                (_, Some(Err(failure))) => Err(failure),
+                _ => Err(missing.clone()),
+            },
+        };
+        measured.push(reading);
     }
     measured
 }

@@ -2,7 +2,7 @@
 //!
 //! It exists for WebAssembly only and decides nothing. Whoever wants the bare contract may implement `Guest` himself.
 
-use crate::component::{self, Measured, Trigger};
+use crate::component::{self, Measured, Trigger, TriggerType};
 use crate::connection::Protocol;
 use crate::failure::{Detail, Failure, Result};
 use crate::native::{Native, NativeMetric};
@@ -38,25 +38,35 @@ pub struct Call {
 impl Call {
     /// A call in which nothing is measured yet.
     pub fn new(at: plugin::Instant, triggers: Vec<plugin::Trigger>) -> Self {
-        Self {
+        let mut call = Self {
             at: Instant { seconds: at.seconds, nanoseconds: at.nanoseconds },
-            results: triggers.iter().map(|_| None).collect(),
-            triggers: triggers.into_iter().map(trigger).collect(),
+            results: Vec::with_capacity(triggers.len()),
+            triggers: Vec::with_capacity(triggers.len()),
+        };
+        for given in triggers {
+            call.triggers.push(trigger(given));
+            call.results.push(None);
         }
+        call
     }
 
     /// Measures the triggers of one type, all together.
     #[must_use]
     pub fn measure<T: Scaler<Connection: Lent>>(mut self) -> Self {
-        let served = |trigger: &&Trigger| trigger.trigger_type == T::TRIGGER_TYPE;
-        let triggers: Vec<&Trigger> = self.triggers.iter().filter(served).collect();
+        let mut triggers = Vec::new();
+        for trigger in &self.triggers {
+            if trigger.trigger_type == T::TRIGGER_TYPE {
+                triggers.push(trigger);
+            }
+        }
         if triggers.is_empty() {
             return self;
         }
-        let measured = component::measure::<T>(self.at, &triggers, &mut T::Connection::source());
-        let seats = self.triggers.iter().zip(&mut self.results).filter(|(trigger, _)| served(trigger));
-        for ((_, seat), result) in seats.zip(measured) {
-            *seat = Some(result);
+        let mut measured = component::measure::<T>(self.at, &triggers, &mut T::Connection::source()).into_iter();
+        for (trigger, seat) in self.triggers.iter().zip(&mut self.results) {
+            if trigger.trigger_type == T::TRIGGER_TYPE {
+                *seat = measured.next();
+            }
         }
         self
     }
@@ -79,25 +89,25 @@ fn given(result: Result<Measured>) -> Result<Vec<plugin::Reading>, types::Failur
 
 /// The metric of a trigger, or everything that is wrong with it.
 pub fn plan<T: Scaler>(trigger: &Trigger) -> Result<Vec<plugin::Metric>, Vec<plugin::Problem>> {
-    component::plan::<T>(trigger)
-        .map(|planned| vec![metric(planned)])
-        .map_err(|all| all.into_iter().map(problem).collect())
+    component::plan::<T>(trigger).map(|planned| vec![metric(planned)]).map_err(problems)
 }
 
 /// The metric of a trigger that Kubernetes measures itself, or everything that is wrong with it.
 pub fn plan_native<T: Native>(trigger: &Trigger) -> Result<Vec<plugin::Metric>, Vec<plugin::Problem>> {
-    component::plan_native::<T>(trigger)
-        .map(|planned| vec![native(planned)])
-        .map_err(|all| all.into_iter().map(problem).collect())
+    component::plan_native::<T>(trigger).map(|planned| vec![native(planned)]).map_err(problems)
 }
 
 /// The answer for a trigger that no scaler here serves.
 pub fn unserved(trigger: &Trigger) -> Result<Vec<plugin::Metric>, Vec<plugin::Problem>> {
-    Err(vec![problem(component::unknown(trigger))])
+    Err(problems(vec![component::unknown(trigger)]))
 }
 
 /// A trigger in the SDK's own type.
 pub fn trigger(given: plugin::Trigger) -> Trigger {
+    let mut settings = Vec::with_capacity(given.settings.len());
+    for types::Attribute { name, value } in given.settings {
+        settings.push((name, value));
+    }
     Trigger {
         trigger_type: given.trigger_type,
         metric_type: given.metric_type.map(|kind| match kind {
@@ -105,30 +115,34 @@ pub fn trigger(given: plugin::Trigger) -> Trigger {
             plugin::TargetType::Value => TargetType::Value,
             plugin::TargetType::Utilization => TargetType::Utilization,
         }),
-        settings: given.settings.into_iter().map(|setting| (setting.name, setting.value)).collect(),
+        settings,
     }
 }
 
 /// What a scaler says of itself.
 pub fn trigger_type<T: Settings>() -> plugin::TriggerType {
-    let described = component::trigger_type::<T>();
+    described(component::trigger_type::<T>())
+}
+
+fn described(described: TriggerType) -> plugin::TriggerType {
+    let connection = described.connection.map(|connection| connection.name);
+    let mut parameters = Vec::with_capacity(described.parameters.len());
+    for declared in &described.parameters {
+        parameters.push(parameter(declared, connection));
+    }
+    let mut connections = Vec::new();
+    if let Some(connection) = described.connection {
+        connections.push(plugin::Connection {
+            name: connection.name.to_owned(),
+            protocols: connection.protocols.iter().map(protocol).collect(),
+            attributes: Vec::new(),
+        });
+    }
     plugin::TriggerType {
         name: described.name.to_owned(),
         summary: sentence(described.summary),
-        parameters: described
-            .parameters
-            .iter()
-            .map(|declared| parameter(declared, described.connection.map(|connection| connection.name)))
-            .collect(),
-        connections: described
-            .connection
-            .iter()
-            .map(|connection| plugin::Connection {
-                name: connection.name.to_owned(),
-                protocols: connection.protocols.iter().map(protocol).collect(),
-                attributes: Vec::new(),
-            })
-            .collect(),
+        parameters,
+        connections,
         attributes: Vec::new(),
     }
 }
@@ -178,7 +192,7 @@ fn sentence(lines: &[&str]) -> String {
         if !sentence.is_empty() {
             sentence.push(' ');
         }
-        sentence.push_str(line.trim());
+        sentence.push_str(line.trim_ascii());
     }
     sentence
 }
@@ -209,8 +223,12 @@ fn target_type(kind: TargetType) -> plugin::TargetType {
     }
 }
 
-fn problem(problem: Problem) -> plugin::Problem {
-    plugin::Problem { parameter: problem.parameter, message: problem.message }
+fn problems(own: Vec<Problem>) -> Vec<plugin::Problem> {
+    let mut problems = Vec::with_capacity(own.len());
+    for Problem { parameter, message } in own {
+        problems.push(plugin::Problem { parameter, message });
+    }
+    problems
 }
 
 fn failure(failure: Failure) -> types::Failure {

@@ -6,25 +6,27 @@ mod parameters;
 
 use std::rc::Rc;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::connection::{Connection, ConnectionType, Protocol};
 use crate::desk::Desk;
-use crate::failure::{Failure, Result};
+use crate::failure::{Detail, Failure, Result};
 use crate::json::Json;
 use crate::settings::Parameter;
 
 /// What RFC 3986 calls unreserved needs no encoding anywhere in a URI.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The same, where something may be encoded already.
+const NOT_ENCODED: &AsciiSet = &RESERVED.remove(b'%');
 
 /// A text as one segment of a path, or as a name or value of a query: `a b/c` becomes `a%20b%2Fc`.
 pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// The text that a segment of a path stands for; bytes that are no UTF-8 become replacement characters.
-pub fn decoded(segment: &str) -> String {
-    String::from_utf8_lossy(&percent_decode_str(segment).collect::<Vec<u8>>()).into_owned()
+/// A segment of a path as people write it: what they encoded stays as it is, and what they forgot to encode is encoded.
+pub fn encoded_again(segment: &str) -> String {
+    utf8_percent_encode(segment, NOT_ENCODED).to_string()
 }
 
 /// A question to an endpoint. Only reading is lent, so it is a GET.
@@ -32,21 +34,12 @@ pub fn decoded(segment: &str) -> String {
 pub struct Request {
     /// What follows the origin: begins with a slash, and may carry a query.
     pub path: String,
-    /// Names and values; none that speaks of credentials.
-    pub headers: Vec<(String, String)>,
 }
 
 impl Request {
     /// A request for what is at a path.
     pub fn get(path: impl Into<String>) -> Self {
-        Self { path: path.into(), headers: Vec::new() }
-    }
-
-    /// The same, with one header more.
-    #[must_use]
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.headers.push((name.into(), value.into()));
-        self
+        Self { path: path.into() }
     }
 }
 
@@ -55,16 +48,14 @@ impl Request {
 pub struct Response {
     /// The status, such as 200.
     pub status: u16,
-    /// Names, in lower case, and values.
-    pub headers: Vec<(String, String)>,
     /// The content.
-    pub body: Rc<[u8]>,
+    pub body: Rc<Vec<u8>>,
 }
 
 impl Response {
-    /// An answer without headers.
-    pub fn new(status: u16, body: impl Into<Rc<[u8]>>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into() }
+    /// An answer.
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, body: Rc::new(body.into()) }
     }
 
     /// The answer, if its status says that it is one.
@@ -72,16 +63,17 @@ impl Response {
     /// # Errors
     /// What the status usually means. The content is not repeated: some servers echo the request, credentials included.
     pub fn ok(self) -> Result<Self> {
-        let told = |what: &str| format!("the server answered with status {}{what}", self.status);
-        match self.status {
-            200..=299 => Ok(self),
-            401 => Err(Failure::denied("unauthorized", told(": the credentials are missing or wrong"))),
-            403 => Err(Failure::denied("forbidden", told(": the credentials do not allow this"))),
-            404 => Err(Failure::absent("not-found", told(": there is nothing at this path"))),
-            429 => Err(Failure::transient("too-many-requests", told(": it is asked too often"))),
-            500..=599 => Err(Failure::transient("server-error", told(""))),
-            _ => Err(Failure::transient("unexpected-status", told(""))),
-        }
+        let (kind, code, why): (fn(Detail) -> Failure, _, _) = match self.status {
+            200..=299 => return Ok(self),
+            401 => (Failure::Denied, "unauthorized", ": the credentials are missing or wrong"),
+            403 => (Failure::Denied, "forbidden", ": the credentials do not allow this"),
+            404 => (Failure::Absent, "not-found", ": there is nothing at this path"),
+            429 => (Failure::Transient, "too-many-requests", ": it is asked too often"),
+            500..=599 => (Failure::Transient, "server-error", ""),
+            _ => (Failure::Transient, "unexpected-status", ""),
+        };
+        let message = format!("the server answered with status {}{why}", self.status);
+        Err(kind(Detail { code: code.to_owned(), message }))
     }
 
     /// The content as JSON.
@@ -166,5 +158,6 @@ mod tests {
     fn a_segment_keeps_nothing_that_a_path_or_a_query_would_read() {
         assert_eq!(encoded("a b/c?d=e&f+g%h.i-j_k~l"), "a%20b%2Fc%3Fd%3De%26f%2Bg%25h.i-j_k~l");
         assert_eq!(encoded("ä"), "%C3%A4");
+        assert_eq!(encoded_again("a%2Fb c"), "a%2Fb%20c");
     }
 }

@@ -15,6 +15,7 @@ mod failure;
 pub mod http;
 pub mod json;
 mod native;
+mod number;
 pub mod quantity;
 pub mod redis;
 mod scaler;

@@ -2,6 +2,7 @@
 //!
 //! The text is kept as it was written, because the one who reads it in the end is Kubernetes.
 
+use crate::number;
 use crate::setting::Setting;
 
 /// A quantity as it was written, and about how much it is.
@@ -31,7 +32,7 @@ pub fn amount(text: &str) -> Option<f64> {
         return None;
     }
     // What is left to refuse here is a second point.
-    let number: f64 = digits.parse().ok()?;
+    let number = number::parse(digits)?;
     let factor = match suffix {
         "" => 1.0,
         "n" => 1e-9,
@@ -58,7 +59,7 @@ pub fn amount(text: &str) -> Option<f64> {
 /// What `e3` or `E-2` multiplies by.
 fn power_of_ten(suffix: &str) -> Option<f64> {
     let exponent = suffix.strip_prefix(['e', 'E'])?;
-    exponent.parse().ok().map(|exponent: i32| 10_f64.powi(exponent))
+    number::power(exponent.as_bytes()).map(|power| number::scaled(1.0, power))
 }
 
 #[cfg(test)]

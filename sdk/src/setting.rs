@@ -4,6 +4,8 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 
+use crate::number;
+
 /// A type that a parameter may have.
 pub trait Setting: Sized {
     /// The `type` that documentation and checks are told: `string`, `integer`, `number`, `boolean` or `list`.
@@ -49,7 +51,7 @@ impl Setting for f64 {
     const ACCEPTED: &'static str = "a number, such as 5 or 0.5";
 
     fn parse(text: &str) -> Option<Self> {
-        let number: Self = json_number(text).and_then(|_| text.parse().ok())?;
+        let number = json_number(text).and_then(|_| number::parse(text))?;
         number.is_finite().then_some(number)
     }
 }
@@ -112,27 +114,32 @@ pub(crate) fn is_json_number(text: &str) -> bool {
 
 /// What kind of number RFC 8259 makes of a text: no plus sign, no leading zeros, digits on both sides of the point.
 fn json_number(text: &str) -> Option<Number> {
-    let (whole, rest) = digits(text.strip_prefix('-').unwrap_or(text));
-    if whole.is_empty() || (whole.len() > 1 && whole.starts_with('0')) {
-        return None;
+    let text = text.as_bytes();
+    let mut at = usize::from(text.first() == Some(&b'-'));
+    at = match text.get(at)? {
+        b'0' => at + 1,
+        _ => digits(text, at)?,
+    };
+    let mut kind = Number::Whole;
+    if text.get(at) == Some(&b'.') {
+        kind = Number::Broken;
+        at = digits(text, at + 1)?;
     }
-    let rest = match rest.strip_prefix('.').map(digits) {
-        Some(("", _)) => return None,
-        Some((_, rest)) => rest,
-        None if rest.is_empty() => return Some(Number::Whole),
-        None => rest,
-    };
-    let Some(exponent) = rest.strip_prefix(['e', 'E']) else {
-        return rest.is_empty().then_some(Number::Broken);
-    };
-    let (power, rest) = digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent));
-    (!power.is_empty() && rest.is_empty()).then_some(Number::Broken)
+    if matches!(text.get(at), Some(b'e' | b'E')) {
+        kind = Number::Broken;
+        let signed = matches!(text.get(at + 1), Some(b'+' | b'-'));
+        at = digits(text, at + 1 + usize::from(signed))?;
+    }
+    (at == text.len()).then_some(kind)
 }
 
-/// The digits that a text begins with, and what follows them.
-fn digits(text: &str) -> (&str, &str) {
-    let rest = text.trim_start_matches(|character: char| character.is_ascii_digit());
-    (text.strip_suffix(rest).unwrap_or(text), rest)
+/// Where the digits end that begin at a place; nothing where there is none.
+fn digits(text: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    while text.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    (at > start).then_some(at)
 }
 
 #[cfg(test)]

@@ -87,20 +87,25 @@ impl<'a> Reader<'a> {
 
     /// The value of the next parameter; nothing where there is a problem with it.
     pub fn read<T: Setting>(&mut self) -> Option<T> {
-        let parameter = self.parameters.next()?;
-        let given = self.given.iter().find(|(name, _)| name == parameter.name).map(|(_, text)| text.trim());
-        let Some(text) = given.filter(|text| !text.is_empty()).or(parameter.default) else {
-            let absent = T::absent();
-            if absent.is_none() {
-                self.problems.push(Problem::of(parameter.name, missing(parameter)));
-            }
-            return absent;
-        };
-        let value = T::parse(text);
+        let (parameter, text) = self.next()?;
+        let value = text.map_or_else(T::absent, T::parse);
         if value.is_none() {
-            self.problems.push(Problem::of(parameter.name, refused(parameter, text, T::ACCEPTED)));
+            self.complain(parameter, text, T::ACCEPTED);
         }
         value
+    }
+
+    /// The next parameter and its text, given or by default. What does not depend on the type is not made for each type,
+    /// because a component has to be small.
+    fn next(&mut self) -> Option<(&'static Parameter, Option<&'a str>)> {
+        let parameter = self.parameters.next()?;
+        let given = self.given.iter().find(|(name, _)| name == parameter.name).map(|(_, text)| text.trim_ascii());
+        Some((parameter, given.filter(|text| !text.is_empty()).or(parameter.default)))
+    }
+
+    fn complain(&mut self, parameter: &Parameter, text: Option<&str>, accepted: &str) {
+        let message = text.map_or_else(|| missing(parameter), |text| refused(parameter, text, accepted));
+        self.problems.push(Problem::of(parameter.name, message));
     }
 
     /// The settings, if nothing was wrong.
@@ -131,8 +136,10 @@ fn refused(parameter: &Parameter, text: &str, accepted: &str) -> String {
         return format!("accepted is {accepted}, and the value is something else");
     }
     // 64 characters are enough to recognise one's own value by, and keep a pasted file out of a status message.
-    let shown: String = text.chars().take(64).collect();
-    let more = if shown.len() < text.len() { "…" } else { "" };
+    let (shown, more) = match text.char_indices().nth(64) {
+        Some((end, _)) => (text.get(..end).unwrap_or_default(), "…"),
+        None => (text, ""),
+    };
     format!("accepted is {accepted}, not \"{shown}{more}\"")
 }
 

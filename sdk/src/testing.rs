@@ -56,8 +56,8 @@ impl Unscripted<Request> for Result<Response> {
 impl Unscripted<broker::Question> for broker::Answer {
     fn unscripted(question: &broker::Question) -> Self {
         match question {
-            broker::Question::Queue(name) => Self::Queue(Unscripted::unscripted(name)),
-            broker::Question::Get(request) => Self::Response(Unscripted::unscripted(request)),
+            broker::Question::Queue(name) => Result::unscripted(name).map(broker::Reply::Queue),
+            broker::Question::Get(request) => Result::unscripted(request).map(broker::Reply::Response),
         }
     }
 }

@@ -4,10 +4,10 @@
 
 use std::rc::Rc;
 
-use super::bindings::bellows::scaler::{amqp, http, redis, types};
+use super::bindings::bellows::scaler::{amqp, http, redis};
 use super::failed;
 use crate::amqp::{Amqp, Queue};
-use crate::broker::{Answer, Broker, Question};
+use crate::broker::{self, Answer, Broker, Question};
 use crate::connection::{Connection, Nothing, Source};
 use crate::failure::{Failure, Result};
 use crate::http::{Http, Request, Response, unexpected};
@@ -108,29 +108,16 @@ struct Requests {
     open: Option<http::Endpoint>,
 }
 
-impl Source<Http> for Requests {
-    fn answer(&mut self, requests: &[Request]) -> Result<Vec<Result<Response>>> {
+impl Requests {
+    fn exchange(&mut self, requests: &[http::Request]) -> Result<Vec<Result<Response>>> {
         let endpoint = match &mut self.open {
             Some(open) => open,
             closed => closed.insert(http::open(self.slot).map_err(failed)?),
         };
-        let mut sent = Vec::with_capacity(requests.len());
-        for request in requests {
-            sent.push(http::Request {
-                method: "GET".to_owned(),
-                path: request.path.clone(),
-                headers: request.headers.iter().map(header).collect(),
-                body: Vec::new(),
-            });
-        }
         let mut responses = Vec::with_capacity(requests.len());
-        for response in endpoint.send(&sent) {
+        for response in endpoint.send(requests) {
             responses.push(match response {
-                Ok(response) => Ok(Response {
-                    status: response.status,
-                    headers: response.headers.into_iter().map(|header| (header.name, header.value)).collect(),
-                    body: Rc::from(response.body),
-                }),
+                Ok(response) => Ok(Response { status: response.status, body: Rc::new(response.body) }),
                 Err(failure) => Err(failed(failure)),
             });
         }
@@ -138,11 +125,22 @@ impl Source<Http> for Requests {
     }
 }
 
-fn header((name, value): &(String, String)) -> types::Attribute {
-    types::Attribute { name: name.clone(), value: value.clone() }
+impl Source<Http> for Requests {
+    fn answer(&mut self, requests: &[Request]) -> Result<Vec<Result<Response>>> {
+        let mut sent = Vec::with_capacity(requests.len());
+        for request in requests {
+            sent.push(request_to_send(request));
+        }
+        self.exchange(&sent)
+    }
 }
 
-/// All questions of a call go to one broker, so one of the two stays closed unless the scaler errs.
+fn request_to_send(request: &Request) -> http::Request {
+    let (method, path) = ("GET".to_owned(), request.path.clone());
+    http::Request { method, path, headers: Vec::new(), body: Vec::new() }
+}
+
+/// All questions of a call go to one broker, which speaks one of the two; the other stays closed.
 struct Either {
     queues: Queues,
     requests: Requests,
@@ -154,23 +152,21 @@ impl Source<Broker> for Either {
         for question in questions {
             match question {
                 Question::Queue(name) => names.push(name.clone()),
-                Question::Get(request) => requests.push(request.clone()),
+                Question::Get(request) => requests.push(request_to_send(request)),
             }
         }
-        let queues = if names.is_empty() { Vec::new() } else { self.queues.answer(&names)? };
-        let responses = if requests.is_empty() { Vec::new() } else { self.requests.answer(&requests)? };
-        let (mut queues, mut responses) = (queues.into_iter(), responses.into_iter());
         let mut answers = Vec::with_capacity(questions.len());
-        for question in questions {
-            answers.push(match question {
-                Question::Queue(_) => Answer::Queue(queues.next().unwrap_or_else(|| Err(too_few()))),
-                Question::Get(_) => Answer::Response(responses.next().unwrap_or_else(|| Err(too_few()))),
-            });
+        if requests.is_empty() {
+            for queue in self.queues.answer(&names)? {
+                answers.push(queue.map(broker::Reply::Queue));
+            }
+        } else if names.is_empty() {
+            for response in self.requests.exchange(&requests)? {
+                answers.push(response.map(broker::Reply::Response));
+            }
+        } else {
+            return Err(Failure::invalid("protocol", "the scaler asks one broker over AMQP and over HTTP"));
         }
         Ok(answers)
     }
-}
-
-fn too_few() -> Failure {
-    unexpected("the host gave fewer answers than there were questions")
 }

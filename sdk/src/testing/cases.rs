@@ -3,18 +3,18 @@
 //! The same file is run twice: natively by the scaler's own test, and through the built component by the host's. A case
 //! says everything that it expects; a key that is not known is an error, so that no expectation is overlooked.
 
-use std::fmt::Debug;
-
 use serde::Deserialize;
 
-use super::{NEW_YEAR, Script, measure, plan, plan_native};
+use super::Script;
 use crate::component::Trigger;
 use crate::failure::{Detail, Failure};
-use crate::native::{Native, NativeMetric};
-use crate::scaler::{Metric, Problem, Reading, Scaler, TargetType};
+use crate::native::NativeMetric;
+use crate::scaler::{Metric, Problem, Reading, TargetType};
 
+mod run;
 mod scripted;
 
+pub use run::{run, run_native};
 pub use scripted::Scripted;
 
 /// One trigger, what its source says, and what must become of it.
@@ -182,60 +182,6 @@ struct File {
 /// Where the file is no list of cases.
 pub fn read(file: &str) -> Result<Vec<Case>, toml::de::Error> {
     toml::from_str::<File>(file).map(|file| file.case)
-}
-
-/// Runs the cases of a scaler's file that are of its trigger type.
-///
-/// # Errors
-/// Every expectation that was not met, each with the name of its case.
-pub fn run<T: Scaler<Connection: Scripted>>(file: &str) -> Result<(), Vec<String>> {
-    run_each(file, T::TRIGGER_TYPE, run_one::<T>)
-}
-
-/// The same, of a scaler whose metrics Kubernetes measures itself.
-///
-/// # Errors
-/// Every expectation that was not met, each with the name of its case.
-pub fn run_native<T: Native>(file: &str) -> Result<(), Vec<String>> {
-    run_each(file, T::TRIGGER_TYPE, |case| {
-        let (found, wanted) = (plan_native::<T>(&case.trigger()), case.planned_native());
-        expect(case, "plan", &found, &wanted).into_iter().collect()
-    })
-}
-
-fn run_each(file: &str, kind: &str, run_one: impl Fn(&Case) -> Vec<String>) -> Result<(), Vec<String>> {
-    let cases = read(file).map_err(|error| vec![error.to_string()])?;
-    let served: Vec<Case> = cases.into_iter().filter(|case| case.trigger_type == kind).collect();
-    if served.is_empty() {
-        return Err(vec![format!("there is no case of type {kind}")]);
-    }
-    let missed: Vec<String> = served.iter().flat_map(run_one).collect();
-    if missed.is_empty() { Ok(()) } else { Err(missed) }
-}
-
-fn run_one<T: Scaler<Connection: Scripted>>(case: &Case) -> Vec<String> {
-    let trigger = case.trigger();
-    let mut missed = Vec::new();
-    if case.metric.is_some() || case.problems.is_some() {
-        missed.extend(expect(case, "plan", &plan::<T>(&trigger), &case.planned()));
-    }
-    let mut script = case.script::<T::Connection>();
-    let found = measure::<T>(NEW_YEAR, &[trigger], &mut script).pop();
-    if let Some(wanted) = case.measured() {
-        let found = found.map(|result| result.map(|measured| measured.reading));
-        missed.extend(expect(case, "measure", &found, &Some(wanted)));
-    }
-    if let Some(wanted) = &case.rounds {
-        let words = |round: &Vec<_>| round.iter().map(T::Connection::words).collect();
-        let found: Vec<Vec<Words>> = script.rounds.iter().map(words).collect();
-        missed.extend(expect(case, "what was asked", &found, wanted));
-    }
-    missed
-}
-
-fn expect(case: &Case, what: &str, found: &impl Debug, wanted: &impl Debug) -> Option<String> {
-    let (found, wanted) = (format!("{found:?}"), format!("{wanted:?}"));
-    (found != wanted).then(|| format!("{}: {what} is {found}, expected {wanted}", case.name))
 }
 
 impl Case {

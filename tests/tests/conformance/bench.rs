@@ -4,88 +4,35 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
-use bellows_core::connection::{Connection, RedisConnection};
-use bellows_core::failure::{Blame, Failure, FailureKind};
+use bellows_core::connection::{
+    AmqpConnection, Connection, HttpConnection, HttpCredentials, Protocol, RedisConnection,
+};
 use bellows_core::grant::EgressPolicy;
 use bellows_core::scaler::Trigger;
-use bellows_sdk::redis::{Command, Redis, Reply};
-use bellows_sdk::testing::cases::Case;
+use bellows_sdk::testing::cases::{Case, Words};
 use bellows_wasm::{
-    Call, Compiler, Endpoint, Engine, EngineSettings, Limits, Measured, NetworkSettings, RedisSource, RedisValue,
-    Replies, Scaler, Sources,
+    Call, Compiler, Endpoint, Engine, EngineSettings, Limits, Measured, NetworkSettings, Scaler, Sources,
 };
-use futures::future::{BoxFuture, FutureExt as _};
 use tokio::runtime::Runtime;
-use tokio::time::Instant;
 
 use crate::expected::{self, found, same, told, trigger};
+use crate::servers::{Server, Servers};
 
 /// Far longer than a call without a source can take, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What was asked: one list of commands for each round trip.
-type Rounds = Vec<Vec<Command>>;
+/// What was asked: one list of questions for each round trip.
+type Rounds = Vec<Vec<Words>>;
 
 pub(crate) struct Bench {
     runtime: Runtime,
     engine: Engine,
     servers: Arc<Servers>,
     _cache: tempfile::TempDir,
-}
-
-/// The servers are told apart by the host that a connection names: the name of the case.
-#[derive(Default)]
-struct Servers(Mutex<BTreeMap<String, Server>>);
-
-struct Server {
-    case: Case,
-    rounds: Rounds,
-}
-
-impl RedisSource for Servers {
-    fn pipeline<'call>(
-        &'call self,
-        _namespace: &'call str,
-        connection: &'call RedisConnection,
-        commands: Vec<Command>,
-        _until: Instant,
-    ) -> BoxFuture<'call, Result<Replies, Failure>> {
-        let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = match servers.get_mut(&connection.host) {
-            Some(server) => server.answer(commands),
-            None => Err(Failure::new(FailureKind::Transient, Blame::Host, "no-server", &connection.host)),
-        };
-        std::future::ready(answer).boxed()
-    }
-}
-
-impl Server {
-    fn answer(&mut self, commands: Vec<Command>) -> Result<Replies, Failure> {
-        let script = self.case.script::<Redis>();
-        let replies = commands.iter().map(|command| vec![value(script.reply(command))]).collect();
-        self.rounds.push(commands);
-        match &self.case.outage {
-            Some(outage) => Err(told(outage).of_endpoint()),
-            None => Ok(replies),
-        }
-    }
-}
-
-fn value(reply: Reply) -> RedisValue {
-    match reply {
-        Reply::Nil => RedisValue::Nil,
-        Reply::Integer(number) => RedisValue::Integer(number),
-        Reply::Double(number) => RedisValue::Double(number),
-        Reply::Boolean(truth) => RedisValue::Boolean(truth),
-        Reply::Text(text) => RedisValue::Text(text),
-        Reply::Bytes(bytes) => RedisValue::Bytes(bytes),
-        Reply::Error(message) => RedisValue::Error(message),
-        nested @ (Reply::Items(_) | Reply::Pairs(_)) => RedisValue::Error(format!("ERR no case says {nested:?}")),
-    }
 }
 
 impl Bench {
@@ -103,7 +50,7 @@ impl Bench {
                 authorities: Vec::new(),
             },
         };
-        let sources = Sources { redis: servers.clone(), ..Sources::silent() };
+        let sources = Sources { redis: servers.clone(), http: servers.clone(), amqp: servers.clone() };
         let engine = Engine::with_sources(settings, sources)?;
         Ok(Self { runtime: Runtime::new()?, engine, servers, _cache: cache })
     }
@@ -135,25 +82,39 @@ impl Bench {
 
     /// Measures triggers of one case in one call, and says what was asked meanwhile.
     pub(crate) fn measure(&self, scaler: &Scaler, case: &Case, triggers: Vec<Trigger>) -> Result<(Measured, Rounds)> {
-        let server = Server { case: case.clone(), rounds: Vec::new() };
-        self.servers.0.lock().unwrap_or_else(PoisonError::into_inner).insert(case.name.clone(), server);
-        let connection = Connection::Redis(RedisConnection {
-            host: case.name.clone(),
-            port: 6379,
-            username: None,
-            password: None,
-            database: 0,
-            tls: None,
-        });
+        self.servers.0.lock().unwrap_or_else(PoisonError::into_inner).insert(case.name.clone(), Server::of(case));
         let call = Call {
             at: jiff::Timestamp::new(1_767_225_600, 0)?,
             namespace: "default".into(),
-            connections: Arc::new(BTreeMap::from([("redis".to_owned(), connection)])),
+            connections: Arc::new(connections(scaler, case)),
             triggers: triggers.into_iter().map(Arc::new).collect(),
             deadline: DEADLINE,
         };
         let measured = self.runtime.block_on(scaler.measure(call));
         let server = self.servers.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&case.name);
         Ok((measured, server.map(|server| server.rounds).unwrap_or_default()))
+    }
+}
+
+/// What the trigger type of a case declares, each to be found by the name of the case.
+fn connections(scaler: &Scaler, case: &Case) -> BTreeMap<String, Connection> {
+    let kinds = scaler.description().trigger_types.iter().filter(|kind| kind.name == case.trigger_type);
+    let slots = kinds.flat_map(|kind| &kind.connections);
+    slots.map(|slot| (slot.name.clone(), connection(&slot.protocols, case))).collect()
+}
+
+/// Between several protocols the scheme of the case's address decides, as it does in the host.
+fn connection(protocols: &[Protocol], case: &Case) -> Connection {
+    let host = case.name.clone();
+    let speaks_amqp = case.settings.values().any(|value| value.starts_with("amqp"));
+    if protocols.contains(&Protocol::Redis) {
+        let (username, password, tls) = (None, None, None);
+        Connection::Redis(RedisConnection { host, port: 6379, username, password, database: 0, tls })
+    } else if protocols.contains(&Protocol::Amqp) && speaks_amqp {
+        let virtual_host = "/".to_owned();
+        Connection::Amqp(AmqpConnection { host, port: 5672, virtual_host, login: None, tls: None })
+    } else {
+        let (credentials, timeout) = (HttpCredentials::None, None);
+        Connection::Http(HttpConnection { host, port: 80, credentials, tls: None, timeout })
     }
 }

@@ -88,10 +88,10 @@ impl Scripted for Http {
 impl Scripted for Broker {
     fn scripted(question: &Words, reply: &With) -> Option<(broker::Question, broker::Answer)> {
         let queue = Amqp::scripted(question, reply)
-            .map(|(name, queue)| (broker::Question::Queue(name), broker::Answer::Queue(queue)));
+            .map(|(name, queue)| (broker::Question::Queue(name), queue.map(broker::Reply::Queue)));
         queue.or_else(|| {
             let (request, response) = Http::scripted(question, reply)?;
-            Some((broker::Question::Get(request), broker::Answer::Response(response)))
+            Some((broker::Question::Get(request), response.map(broker::Reply::Response)))
         })
     }
 
