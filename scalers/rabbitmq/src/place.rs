@@ -30,7 +30,7 @@ impl Place {
         if !scheme.eq_ignore_ascii_case("http") {
             return None;
         }
-        let rest = rest.split(|letter| matches!(letter, '?' | '#')).next().unwrap_or_default();
+        let rest = rest.split(['?', '#']).next().unwrap_or_default();
         let path = rest.get(rest.find('/').unwrap_or(rest.len())..).unwrap_or_default();
         let (base, last) = path.rsplit_once('/').unwrap_or_default();
         let mut queues = base.trim_end_matches('/').to_owned();
