@@ -67,14 +67,21 @@ pub(crate) fn reach(stage: &Stage) -> Result<()> {
         ensure!(room.replicas(&name)? == 0, "{name} was started");
     }
 
-    // And what it is for.
+    allowed(&room, &at)
+}
+
+/// And what the cluster's kind is for.
+fn allowed(room: &Room<'_>, at: &Value) -> Result<()> {
+    let stage = room.stage;
     let login = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "shared-login", "namespace": HOME},
         "stringData": {"password": "secret-of-another"},
     });
     stage.api.apply("secrets", &login)?;
     cluster_authentication(stage, "shared", &from_secret("password", "shared-login", "password"))?;
-    object("shared", &json!({"name": "shared", "kind": "ClusterTriggerAuthentication"}))?;
+    room.deployment("shared", 0, &json!([]))?;
+    let reference = json!({"name": "shared", "kind": "ClusterTriggerAuthentication"});
+    room.scaled("shared", |spec| spec["triggers"] = json!([trigger(&reference, at)]))?;
     room.until_ready("shared")?;
     room.until_replicas("shared", 2)?;
     ensure!(!stage.log()?.contains("secret-of-another"), "the log tells a password");
