@@ -23,7 +23,7 @@ impl World {
                 Some(stored) => self.is_object_served(key, stored)?,
             }
         }
-        if self.machine.in_flight() > 2 * self.nature.keys.len() {
+        if self.machine.in_flight() > 2 * self.nature.keys.len().max(self.nature.taste.hosts.len()) {
             return broken(LAW, format!("{} polls are under way", self.machine.in_flight()));
         }
         Ok(())

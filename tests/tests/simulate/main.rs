@@ -11,6 +11,7 @@
 // | lowered_by_fresh_readings | a reading that no longer stands counts as inactive                 | 204        |
 // |                           | a poll that failed counts as inactive while the reading stands     | 32         |
 // |                           | decides after each trigger of an answer instead of after all       | 413        |
+// |                           | a fallback that wants the target to run does not keep it running   | 1649       |
 // | lowered_after_cooldown    | an outage does not end the proof                                   | 72         |
 // |                           | one served before a restart counts as new                          | 3          |
 // | raised_for_a_reason       | a target at its idle replicas is raised although nothing is active | 2          |
@@ -32,6 +33,7 @@
 // | sleeps_while_it_waits     | an object without a resolution wants to write its status           | 3          |
 // | calm_is_served            | an HPA that was deleted is believed to be there                    | 24         |
 // |                           | room that polls leave is not given to those who wait               | wide       |
+// |                           | a fallback is due when the threshold is reached, not passed        | 2          |
 // | the same effects          | polls are spread by a hash with a random key                       | 0          |
 
 #[cfg(test)]
@@ -71,8 +73,8 @@ mod worlds {
     const STEPS: usize = 300;
     /// Time to come to rest: the longest patience after a failure and the slowest interval, each of 60 s, and something.
     const REST: Duration = Duration::from_secs(140);
-    /// Seeds that once broke a law: an HPA that nobody remembered, a failure that nobody forgot, an oracle that erred, and
-    /// a farewell that woke the host a thousand times a second.
+    /// Seeds that once broke a law, with the manifests of their time: an HPA that nobody remembered, a failure that nobody
+    /// forgot, an oracle that erred, and a farewell that woke the host a thousand times a second.
     const REGRESSIONS: [u64; 4] = [1270, 20711, 29300, 231060];
 
     /// A few objects that share a few hosts. One seed in two is calmer, so that what takes time happens too.
@@ -84,6 +86,7 @@ mod worlds {
                 hosts: ["red", "green"].map(str::to_owned).to_vec(),
                 intervals: vec![1, 5, 30, 60],
                 odd: wild,
+                triggers_max: 3,
             },
             chance_ms: if wild { 6_000 } else { 20_000 },
             slow_ms: 3_000,
@@ -97,13 +100,27 @@ mod worlds {
     fn wide() -> Nature {
         Nature {
             keys: (0..700).map(|index| ObjectKey::new("shop", format!("o{index}"))).collect(),
-            taste: Taste { hosts: (0..700).map(|index| format!("h{index}")).collect(), intervals: vec![5], odd: false },
+            taste: Taste {
+                hosts: (0..700).map(|index| format!("h{index}")).collect(),
+                intervals: vec![5],
+                odd: false,
+                triggers_max: 3,
+            },
             chance_ms: 5_000,
             slow_ms: 14_000,
             slow_per_mille: 500,
             full: true,
             judges_lateness: false,
         }
+    }
+
+    /// Few objects with up to 100 triggers each, on hosts that come and go.
+    fn tall(seed: u64) -> Nature {
+        let mut nature = small(seed);
+        nature.keys.truncate(2);
+        nature.taste.hosts = (0..8).map(|index| format!("h{index}")).collect();
+        nature.taste.triggers_max = 100;
+        nature
     }
 
     fn live(seed: u64, nature: Nature, steps: usize, keeps: bool) -> Vec<Effect> {
@@ -146,6 +163,11 @@ mod worlds {
     #[test]
     fn the_laws_hold_where_more_is_to_be_asked_than_may_be() {
         live(1, wide(), 16_000, false);
+    }
+
+    #[test]
+    fn the_laws_hold_for_objects_of_a_hundred_triggers() {
+        (0..40).for_each(|seed| _ = live(seed, tall(seed), STEPS, false));
     }
 
     #[test]

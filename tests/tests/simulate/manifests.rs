@@ -23,6 +23,8 @@ pub(crate) struct Taste {
     pub(crate) intervals: Vec<i64>,
     /// Whether manifests may be wrong or ask for a pause.
     pub(crate) odd: bool,
+    /// Most triggers of an object; small numbers are drawn more often.
+    pub(crate) triggers_max: u64,
 }
 
 /// A manifest's content for the object at `key`.
@@ -83,7 +85,8 @@ fn scale_up(random: &mut Random) -> Option<ScaleUp> {
 }
 
 fn triggers(random: &mut Random, taste: &Taste) -> Vec<TriggerDraft> {
-    (0..=random.below(3).min(random.below(3)))
+    let most = taste.triggers_max;
+    (0..=random.below(most).min(random.below(most)))
         .map(|_| {
             let kind = if taste.odd { random.pick(&KINDS) } else { "list" };
             let metadata = BTreeMap::from([

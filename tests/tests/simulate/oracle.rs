@@ -290,8 +290,9 @@ impl Oracle {
             (*count, *since) = (0, now.steady);
         }
         *count += 1;
-        // A trigger of a dark endpoint that is due each second is no effect, and an object has three at most.
-        let most = 10 + 40 * u32::try_from(self.records.len()).unwrap_or(u32::MAX / 80);
+        // A trigger of a dark endpoint that is due each second is no effect.
+        let triggers: usize = self.records.values().map(|record| record.triggers.len().max(3)).sum();
+        let most = 10 + 14 * u32::try_from(triggers).unwrap_or(u32::MAX / 80);
         if *count > most {
             return broken("sleeps_while_it_waits", format!("it woke {count} times for nothing since {since:?}"));
         }

@@ -214,7 +214,7 @@ impl World {
                 settings: vec![("list".to_owned(), setting("list"))],
             },
             metrics: vec![if trigger.kind == "cpu" {
-                let name = ["cpu", "memory", "disk"].get(index).copied().unwrap_or("other").to_owned();
+                let name = format!("resource-{index}");
                 Metric::Resource {
                     name,
                     container: None,
