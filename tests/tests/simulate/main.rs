@@ -16,6 +16,7 @@
 // |                           | one served before a restart counts as new                          | 3          |
 // | raised_for_a_reason       | a target at its idle replicas is raised although nothing is active | 2          |
 // | answered_from_what_stands | the last value is answered for ever                                | 0          |
+// |                           | the last value still is answered of what does not exist any more   | 7          |
 // | one_poll_each             | a resolution that changes nothing asks all triggers at once        | 14         |
 // | few_in_flight             | no cap for endpoints that are not known to be up; no cap at all    | wide       |
 // |                           | an endpoint that is being probed is probed again                   | 5          |
