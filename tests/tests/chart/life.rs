@@ -66,9 +66,7 @@ fn a_release_is_installed_upgraded_and_uninstalled_and_leaves_nothing_terminatin
     }
     let [_, article, _] = RENDERINGS;
     let values = article.values();
-    let temporary = cluster.directory().join("temporary.yaml");
-    fs::write(&temporary, "extraArgs: {keda: {legacy-metric-names: false}}\n")?;
-    let deployed = Deployed::install(&cluster, NAMESPACE, &[&values, &temporary])?;
+    let deployed = Deployed::install(&cluster, NAMESPACE, &[&values])?;
     metrics_are_served_where_the_service_says(&cluster, &deployed).context("the metrics of the article")?;
 
     let workload = WORKLOAD.replace("$REDIS", &redis.address().to_string());
@@ -80,7 +78,7 @@ fn a_release_is_installed_upgraded_and_uninstalled_and_leaves_nothing_terminatin
     let before = name_of_the_pod(&deployed, &cluster)?;
     let another = cluster.directory().join("another.yaml");
     fs::write(&another, "logging: {operator: {level: \"info,bellows=debug\"}}\n")?;
-    deployed.upgrade(&cluster, &[&values, &another, &temporary])?;
+    deployed.upgrade(&cluster, &[&values, &another])?;
     ensure!(name_of_the_pod(&deployed, &cluster)? != before, "a changed value did not make a new pod");
     deployed.check(&cluster)?;
 
@@ -91,7 +89,7 @@ fn a_release_is_installed_upgraded_and_uninstalled_and_leaves_nothing_terminatin
     the_workload_is_as_it_was_and_free(&cluster)?;
     nothing_of_the_release_is_left(&cluster)?;
     // The definitions stayed, and belong to whoever installs again.
-    let again = Deployed::install(&cluster, NAMESPACE, &[&values, &temporary])?;
+    let again = Deployed::install(&cluster, NAMESPACE, &[&values])?;
     wait(&cluster, "scaledobject/worker", "condition=Ready")?;
     again.uninstall(&cluster)?;
     for namespace in ["shop", NAMESPACE] {
