@@ -27,7 +27,7 @@ use crate::serve::external_metrics::{ExternalMetrics, Parts, Settings as FaceSet
 use crate::serve::readiness::Readiness;
 use crate::serve::snapshot::Snapshot;
 use crate::serve::{Clock, admin};
-use crate::telemetry::{RequestCounts, Sources, Telemetry};
+use crate::telemetry::{Counts, Sources, Telemetry};
 use crate::{clock, driver};
 
 /// The time between two looks at our APIService: somebody may have replaced it.
@@ -63,11 +63,12 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let (events, inbox) = mpsc::channel(driver::EVENTS_MAX);
     let (snapshot, requests, store) =
         (Arc::new(Snapshot::default()), Arc::new(Requests::default()), Arc::new(Store::default()));
-    let counted = requests.clone();
+    let (counted, present) = (requests.clone(), store.clone());
     let telemetry = Arc::new(Telemetry::new(Sources {
         snapshot: snapshot.clone(),
         clock: clock.clone(),
-        requests: RequestCounts::new(move || counted.snapshot()),
+        requests: Counts::new(move || counted.snapshot()),
+        authentications: Counts::new(move || present.authentications()),
         legacy_names: settings.legacy_metric_names,
     }));
     let readiness = Readiness::default();

@@ -42,6 +42,7 @@ impl Poller {
             let _under_way = poller.telemetry.poll_begins(poll.late);
             let measured = poller.measure(&poll).await;
             let took = (poller.clock)().steady.saturating_sub(begun.steady);
+            poller.telemetry.exchanged(&poll.batch.namespace, &poll.triggers, &measured.exchanges);
             poller.telemetry.polled(&poll.triggers, &measured.outcomes, took, poll.late);
             let endpoint = match measured.endpoint {
                 bellows_wasm::Endpoint::Unused => Endpoint::Unused,
@@ -62,7 +63,7 @@ impl Poller {
                 "the scaler was replaced or removed",
             );
             let outcomes = poll.triggers.iter().map(|_| Err(gone.clone())).collect();
-            return Measured { endpoint: bellows_wasm::Endpoint::Unused, outcomes };
+            return Measured { endpoint: bellows_wasm::Endpoint::Unused, outcomes, exchanges: Vec::new() };
         };
         let call = Call {
             at: (self.clock)().wall,

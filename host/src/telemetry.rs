@@ -3,6 +3,7 @@
 //! Owns every counter. What can be told from what is shown of the objects is not counted a second time: it is read from
 //! the snapshot when somebody asks, so a series ends with its object. Decides nothing, and nothing reads it but people.
 
+mod exchanges;
 mod exposition;
 mod objects;
 mod older;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use bellows_core::reading::Outcome;
 use bellows_core::scaler::Trigger;
 use bellows_core::workload::ObjectKey;
+use bellows_wasm::Exchange;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -27,6 +29,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::serve::Clock;
 use crate::serve::snapshot::Snapshot;
+use exchanges::Exchanges;
 pub use exposition::Exposition;
 use objects::{Objects, Timings};
 pub use scaler_names::scaler_name;
@@ -108,8 +111,10 @@ pub struct Sources {
     pub snapshot: Arc<Snapshot>,
     /// The time: some errors are counted by it.
     pub clock: Clock,
-    /// Requests to the API server.
-    pub requests: RequestCounts,
+    /// Requests to the API server, by verb and resource.
+    pub requests: Counts,
+    /// Authentications that are there, by kind and namespace.
+    pub authentications: Counts,
     /// Whether the names that KEDA's metrics had up to 2.10 are told as well.
     pub legacy_names: bool,
 }
@@ -117,7 +122,13 @@ pub struct Sources {
 impl Sources {
     /// Objects and the time, and nothing else.
     pub fn of(snapshot: Arc<Snapshot>, clock: Clock) -> Self {
-        Self { snapshot, clock, requests: RequestCounts::new(Vec::new), legacy_names: false }
+        Self {
+            snapshot,
+            clock,
+            requests: Counts::new(Vec::new),
+            authentications: Counts::new(Vec::new),
+            legacy_names: false,
+        }
     }
 }
 
@@ -132,6 +143,7 @@ impl fmt::Debug for Sources {
 pub struct Telemetry {
     registry: Registry,
     timings: Arc<Timings>,
+    exchanges: Arc<Exchanges>,
     polls: Family<[(&'static str, &'static str); 2], Counter>,
     poll_seconds: Histogram,
     poll_lateness: Histogram,
@@ -155,12 +167,13 @@ impl Drop for InFlight {
 impl Telemetry {
     /// Nothing counted yet.
     pub fn new(sources: Sources) -> Self {
-        let timings = Arc::new(Timings::default());
+        let (timings, exchanges) = (Arc::new(Timings::default()), Arc::new(Exchanges::default()));
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Objects::new(sources, Arc::clone(&timings))));
+        registry.register_collector(Box::new(Objects::new(sources, Arc::clone(&timings), Arc::clone(&exchanges))));
         let telemetry = Self {
             registry,
             timings,
+            exchanges,
             polls: Family::default(),
             // 1 ms (an answer from memory) doubled up to 16 s (beyond every deadline).
             poll_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 15)),
@@ -180,6 +193,7 @@ impl Telemetry {
         add(&mut self.registry, table::POLLS, &self.polls);
         add(&mut self.registry, table::POLL_SECONDS, &self.poll_seconds);
         add(&mut self.registry, table::POLL_LATENESS, &self.poll_lateness);
+        add(&mut self.registry, table::HTTP_SECONDS, self.exchanges.seconds());
         add(&mut self.registry, table::POLLS_IN_FLIGHT, &self.polls_in_flight);
         add(&mut self.registry, table::STEP_SECONDS, &self.step_seconds);
         add(&mut self.registry, table::QUEUE_DEPTH, &self.queue_depth);
@@ -209,6 +223,13 @@ impl Telemetry {
             self.polls.get_or_create(&[("outcome", outcome_label), ("blame", blame)]).inc();
             self.timings.polled(&trigger.id, took, late);
         }
+    }
+
+    /// A call of a scaler for these triggers, of one namespace and one component, made requests over HTTP.
+    pub fn exchanged(&self, namespace: &str, triggers: &[Arc<Trigger>], exchanges: &[Exchange]) {
+        // A request is made for all triggers of a batch; their component is the same, and nearly always their type.
+        let Some(scaler) = triggers.first().map(|trigger| &*trigger.trigger_type) else { return };
+        exchanges.iter().for_each(|exchange| self.exchanges.made(namespace, scaler, *exchange));
     }
 
     /// An object is no longer shown: what was counted of it goes.
@@ -253,16 +274,16 @@ impl Telemetry {
     }
 }
 
-/// Requests to the API server as counted by the client: verb, resource, number.
-pub struct RequestCounts(Box<dyn Fn() -> Vec<(&'static str, String, u64)> + Send + Sync>);
+/// What others count, by two labels.
+pub struct Counts(Box<dyn Fn() -> Vec<(&'static str, String, u64)> + Send + Sync>);
 
-impl fmt::Debug for RequestCounts {
+impl fmt::Debug for Counts {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("RequestCounts")
+        out.write_str("Counts")
     }
 }
 
-impl RequestCounts {
+impl Counts {
     /// Counts that `read` tells.
     pub fn new(read: impl Fn() -> Vec<(&'static str, String, u64)> + Send + Sync + 'static) -> Self {
         Self(Box::new(read))

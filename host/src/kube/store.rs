@@ -3,9 +3,10 @@
 //! The watch fills it, writers read it; nobody holds its lock while waiting. Some 1.5 KiB for an object, most of it the
 //! status.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bellows_core::authentication::{AuthenticationKey, AuthenticationKind};
 use bellows_core::workload::ObjectKey;
 
 /// What is known of one object.
@@ -25,6 +26,8 @@ pub struct Known {
 #[derive(Debug, Default)]
 pub struct Store {
     objects: Mutex<HashMap<ObjectKey, Known>>,
+    /// Authentications that are there, to be counted; some 100 bytes each.
+    authentications: Mutex<HashSet<AuthenticationKey>>,
 }
 
 impl Store {
@@ -68,6 +71,30 @@ impl Store {
     /// The object is gone. Whether it was known.
     pub(super) fn forget(&self, key: &ObjectKey) -> bool {
         self.objects().remove(key).is_some()
+    }
+
+    /// An authentication is there, or no longer.
+    pub(super) fn authentication(&self, key: &AuthenticationKey, present: bool) {
+        let mut authentications = self.authentications.lock().unwrap_or_else(PoisonError::into_inner);
+        if present {
+            authentications.insert(key.clone());
+        } else {
+            authentications.remove(key);
+        }
+    }
+
+    /// How many authentications there are: kind and namespace as KEDA's metrics name them, and the number.
+    pub fn authentications(&self) -> Vec<(&'static str, String, u64)> {
+        let authentications = self.authentications.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = BTreeMap::<(&'static str, &str), u64>::new();
+        for key in authentications.iter() {
+            let labels = match key.kind {
+                AuthenticationKind::Namespaced => ("trigger_authentication", &*key.namespace),
+                AuthenticationKind::Cluster => ("cluster_trigger_authentication", "default"),
+            };
+            *counts.entry(labels).or_default() += 1;
+        }
+        counts.into_iter().map(|((kind, namespace), count)| (kind, namespace.to_owned(), count)).collect()
     }
 
     /// All that are known.

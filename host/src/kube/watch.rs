@@ -202,6 +202,9 @@ impl Watches {
                 Some(watcher::Event::InitDone) => known.listed(),
             };
             for event in events {
+                if let Event::AuthenticationObserved { key, view } = &event {
+                    self.store.authentication(key, view.is_some());
+                }
                 self.tell(event).await?;
             }
         }

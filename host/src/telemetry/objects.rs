@@ -15,6 +15,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::Sources;
+use super::exchanges::Exchanges;
 use super::older::Older;
 use super::scaler_names::scaler_name;
 use super::table;
@@ -69,6 +70,7 @@ impl Timings {
 pub(super) struct Objects {
     sources: Sources,
     timings: Arc<Timings>,
+    exchanges: Arc<Exchanges>,
     older: Option<Older>,
 }
 
@@ -108,9 +110,9 @@ impl<'view> Series<'view> {
 }
 
 impl Objects {
-    pub(super) fn new(sources: Sources, timings: Arc<Timings>) -> Self {
+    pub(super) fn new(sources: Sources, timings: Arc<Timings>, exchanges: Arc<Exchanges>) -> Self {
         let older = sources.legacy_names.then(Older::default);
-        Self { sources, timings, older }
+        Self { sources, timings, exchanges, older }
     }
 }
 
@@ -139,10 +141,11 @@ impl Collector for Objects {
             Some((labels, timings.get(&view.key)?.late.as_secs_f64()))
         });
         gauges(encoder, table::LOOP_LATENCY, late)?;
-        registered(encoder, &views)?;
+        registered(encoder, &views, &(self.sources.authentications.0)())?;
         if let Some(older) = &self.older {
             older.encode(encoder, &views, &all, now)?;
         }
+        self.exchanges.encode(encoder, &views)?;
         let requests = (self.sources.requests.0)();
         let requests = requests.iter().map(|(verb, resource, count)| ([*verb, &**resource], *count));
         counters(encoder, table::REQUESTS, requests)
@@ -164,9 +167,13 @@ fn build_info(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     gauges(encoder, table::BUILD_INFO, [(labels, 1_i64)])
 }
 
-/// How many objects and triggers there are.
-fn registered(encoder: &mut DescriptorEncoder<'_>, views: &[Arc<View>]) -> fmt::Result {
-    let (mut objects, mut triggers) = (BTreeMap::<&str, i64>::new(), BTreeMap::<&str, i64>::new());
+/// How many objects and triggers there are. `others`: objects of other kinds, by kind and namespace.
+fn registered(
+    encoder: &mut DescriptorEncoder<'_>,
+    views: &[Arc<View>],
+    others: &[(&'static str, String, u64)],
+) -> fmt::Result {
+    let (mut objects, mut triggers) = (BTreeMap::<&str, u64>::new(), BTreeMap::<&str, u64>::new());
     for view in views {
         *objects.entry(&view.key.namespace).or_default() += 1;
         for kind in &view.kinds {
@@ -174,6 +181,7 @@ fn registered(encoder: &mut DescriptorEncoder<'_>, views: &[Arc<View>]) -> fmt::
         }
     }
     let objects = objects.into_iter().map(|(namespace, count)| (["scaled_object", namespace], count));
-    gauges(encoder, table::RESOURCES, objects)?;
+    let others = others.iter().map(|(kind, namespace, count)| ([*kind, &**namespace], *count));
+    gauges(encoder, table::RESOURCES, objects.chain(others))?;
     gauges(encoder, table::TRIGGERS, triggers.into_iter().map(|(kind, count)| ([kind], count)))
 }

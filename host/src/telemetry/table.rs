@@ -93,6 +93,10 @@ rows! {
         "Whether a pause is asked for";
     LOOP_LATENCY Gauge "keda_internal_scale_loop_latency_seconds" ["namespace" "type" "resource"]
         "How much later than planned an object was last polled";
+    HTTP_REQUESTS Counter "keda_scaler_http_requests_total" ["namespace" "scaled_resource" "scaler" "trigger_name" "metric_name" "status_code"]
+        "Requests that scalers made over HTTP, by trigger type and status code, or error where there was no answer";
+    HTTP_SECONDS Histogram "keda_scaler_http_request_duration_seconds" ["scaler" "status_code"]
+        "How long requests of scalers over HTTP took, with those that were sent together";
     RESOURCES Gauge "keda_resource_registered_total" ["type" "namespace"]
         "Objects that this host looks after, by kind";
     TRIGGERS Gauge "keda_trigger_registered_total" ["type"]

@@ -10,9 +10,10 @@ use bellows_core::metric::{MetricView, Taken, View};
 use bellows_core::scaler::Trigger;
 use bellows_core::tally::Tally;
 use bellows_core::workload::ObjectKey;
+use bellows_wasm::Exchange;
 
 use super::table::{ALL, Kind};
-use super::{Exposition, RequestCounts, Review, Sources, Telemetry};
+use super::{Counts, Exposition, Review, Sources, Telemetry};
 use crate::serve::snapshot::Snapshot;
 
 fn key() -> ObjectKey {
@@ -23,6 +24,15 @@ fn errors(count: u32) -> Tally {
     let mut tally = Tally::default();
     (0..count).for_each(|_| tally.failed());
     tally
+}
+
+fn trigger() -> Arc<Trigger> {
+    Arc::new(Trigger {
+        id: "shop/web/1".to_owned(),
+        trigger_type: "redis".to_owned(),
+        metric_type: None,
+        settings: Vec::new(),
+    })
 }
 
 /// An object with a trigger that Kubernetes measures and one that gave no value twice.
@@ -53,7 +63,8 @@ impl Bench {
         let telemetry = Telemetry::new(Sources {
             snapshot: Arc::clone(&snapshot),
             clock: Arc::new(move || Now { steady: *read.lock().unwrap(), wall: jiff::Timestamp::UNIX_EPOCH }),
-            requests: RequestCounts::new(|| vec![("patch", "scaledobjects".to_owned(), 3)]),
+            requests: Counts::new(|| vec![("patch", "scaledobjects".to_owned(), 3)]),
+            authentications: Counts::new(|| vec![("trigger_authentication", "shop".to_owned(), 2)]),
             legacy_names,
         });
         Self { snapshot, now, telemetry }
@@ -64,6 +75,7 @@ impl Bench {
         let bench = Self::new(legacy_names);
         drop(bench.telemetry.poll_begins(Duration::from_millis(3)));
         bench.poll();
+        bench.exchange(Some(200));
         bench.telemetry.stepped(Duration::from_micros(7));
         bench.telemetry.waiting("events", 0);
         bench.telemetry.reviewed(Review::Allowed);
@@ -72,15 +84,14 @@ impl Bench {
     }
 
     fn poll(&self) {
-        let trigger = Trigger {
-            id: "shop/web/1".to_owned(),
-            trigger_type: "redis".to_owned(),
-            metric_type: None,
-            settings: Vec::new(),
-        };
         let failure = Failure::new(FailureKind::Transient, Blame::Source, "refused", "no");
         let (took, late) = (Duration::from_millis(250), Duration::from_millis(500));
-        self.telemetry.polled(&[Arc::new(trigger)], &[Err(failure)], took, late);
+        self.telemetry.polled(&[trigger()], &[Err(failure)], took, late);
+    }
+
+    fn exchange(&self, status: Option<u16>) {
+        let exchange = Exchange { status, took: Duration::from_millis(20) };
+        self.telemetry.exchanged("shop", &[trigger()], &[exchange]);
     }
 
     fn text(&self) -> String {
@@ -110,6 +121,7 @@ fn a_dashboard_of_keda_finds_its_series() {
         r#"keda_scaled_object_paused{namespace="shop",scaledObject="web"} 0"#,
         r#"keda_internal_scale_loop_latency_seconds{namespace="shop",type="scaledobject",resource="web"} 0.5"#,
         r#"keda_resource_registered_total{type="scaled_object",namespace="shop"} 1"#,
+        r#"keda_resource_registered_total{type="trigger_authentication",namespace="shop"} 2"#,
         r#"keda_trigger_registered_total{type="cpu"} 1"#,
         r#"keda_trigger_registered_total{type="redis"} 1"#,
         r#"bellows_api_requests_total{verb="patch",resource="scaledobjects"} 3"#,
@@ -163,6 +175,20 @@ fn series_end_with_their_object() {
     assert!(!bench.text().contains("web"));
     bench.snapshot.publish(key(), Some(Arc::new(view())));
     assert!(!bench.text().contains("keda_scaler_metrics_latency_seconds{"), "a namesake was not polled yet");
+}
+
+#[test]
+fn requests_over_http_are_told_by_type_and_status_and_end_with_their_namespace() {
+    let bench = Bench::new(false);
+    [Some(200), Some(200), None].into_iter().for_each(|status| bench.exchange(status));
+    let labels = r#"namespace="shop",scaled_resource="",scaler="redis",trigger_name="",metric_name="""#;
+    bench.tells(&[
+        &format!(r#"keda_scaler_http_requests_total{{{labels},status_code="200"}} 2"#),
+        &format!(r#"keda_scaler_http_requests_total{{{labels},status_code="error"}} 1"#),
+        r#"keda_scaler_http_request_duration_seconds_count{scaler="redis",status_code="200"} 2"#,
+    ]);
+    bench.snapshot.publish(key(), None);
+    assert!(!bench.text().contains("keda_scaler_http_requests_total{"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use bellows_core::scaler::Trigger;
 use futures::future::BoxFuture;
 use tokio::time::{Duration, Instant};
 
+use crate::lending::Exchange;
 use crate::scaler::{Endpoint, Measured};
 
 /// Runs of one call. One culprit among 1,000 is found in 1 + 2 × log2(1,000) = 21 runs; three times that finds three.
@@ -26,6 +27,7 @@ pub(crate) trait Run: Sync {
 pub(crate) struct RunResult {
     pub(crate) endpoint: Endpoint,
     pub(crate) outcomes: Result<Vec<Outcome>, Failure>,
+    pub(crate) exchanges: Vec<Exchange>,
 }
 
 /// Measures all triggers, within twice the deadline.
@@ -33,6 +35,7 @@ pub(crate) async fn measure(run: &dyn Run, triggers: &[Arc<Trigger>], deadline: 
     let end = Instant::now() + deadline * 2;
     let mut endpoint = Endpoint::Unused;
     let mut outcomes: Vec<Option<Outcome>> = vec![None; triggers.len()];
+    let mut exchanges = Vec::new();
     let mut waiting = Vec::from([Range { start: 0, end: triggers.len() }]);
     let mut runs = 0;
     while let Some(range) = waiting.pop() {
@@ -46,6 +49,7 @@ pub(crate) async fn measure(run: &dyn Run, triggers: &[Arc<Trigger>], deadline: 
         runs += 1;
         let result = run.run(part, end.min(Instant::now() + deadline)).await;
         endpoint = endpoint.and(result.endpoint);
+        exchanges.extend(result.exchanges);
         match result.outcomes {
             Ok(found) => place(&mut outcomes, range, found),
             Err(failure) if failure.blame == Blame::Scaler && part.len() > 1 => {
@@ -58,7 +62,7 @@ pub(crate) async fn measure(run: &dyn Run, triggers: &[Arc<Trigger>], deadline: 
     }
     let missing = || Err(Failure::new(FailureKind::Transient, Blame::Host, "outcome", "the call left no outcome"));
     let outcomes = outcomes.into_iter().map(|outcome| attribute(outcome.unwrap_or_else(missing), &endpoint)).collect();
-    Measured { endpoint, outcomes }
+    Measured { endpoint, outcomes, exchanges }
 }
 
 fn place(outcomes: &mut [Option<Outcome>], range: Range<usize>, found: Vec<Outcome>) {
@@ -103,7 +107,7 @@ mod tests {
             Box::pin(async move {
                 tokio::time::sleep(self.takes).await;
                 let outcomes = if crash { Err(breach("trap", "unreachable")) } else { Ok(vec![Ok(vec![]); count]) };
-                RunResult { endpoint: Endpoint::Answered, outcomes }
+                RunResult { endpoint: Endpoint::Answered, outcomes, exchanges: Vec::new() }
             })
         }
     }

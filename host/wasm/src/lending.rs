@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bellows_core::connection::{AmqpConnection, Connection, HttpConnection, RedisConnection};
 use bellows_core::failure::{Blame, Failure, FailureKind, Scope};
 use futures::future::BoxFuture;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use crate::capability::amqp::{AmqpSource, Inspected};
 use crate::capability::http::{HttpRequest, HttpResponse, HttpSource};
@@ -24,6 +24,34 @@ pub struct Sources {
     pub http: Arc<dyn HttpSource>,
 }
 
+/// A request that a component made over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exchange {
+    /// The status code of the answer, if there was one.
+    pub status: Option<u16>,
+    /// How long it took, with all that were sent together.
+    pub took: Duration,
+}
+
+/// Requests that one run is remembered to have made: some kilobytes, and more than a batch needs.
+const EXCHANGES_MAX: usize = 512;
+
+/// What the host saw during a call, whatever the guest will claim.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// What became of the connections.
+    pub(crate) endpoint: Endpoint,
+    /// What was asked over HTTP.
+    pub(crate) exchanges: Vec<Exchange>,
+}
+
+impl Seen {
+    pub(crate) fn exchanged(&mut self, statuses: impl Iterator<Item = Option<u16>>, took: Duration) {
+        let room = EXCHANGES_MAX.saturating_sub(self.exchanges.len());
+        self.exchanges.extend(statuses.take(room).map(|status| Exchange { status, took }));
+    }
+}
+
 /// What one call is lent.
 pub(crate) struct Lending {
     pub(crate) sources: Sources,
@@ -31,8 +59,7 @@ pub(crate) struct Lending {
     pub(crate) connections: Arc<BTreeMap<String, Connection>>,
     /// When questions to a source must be over; earlier than the end of the call, so that the guest can still answer.
     pub(crate) until: Instant,
-    /// What the host saw of the connections, whatever the guest will claim.
-    pub(crate) endpoint: Endpoint,
+    pub(crate) seen: Seen,
 }
 
 impl Lending {
@@ -57,15 +84,15 @@ impl Lending {
             match result {
                 Err(failure) if failure.scope == Scope::Endpoint => failed = failed.or(Some(failure)),
                 _ => {
-                    if matches!(self.endpoint, Endpoint::Unused) {
-                        self.endpoint = Endpoint::Answered;
+                    if matches!(self.seen.endpoint, Endpoint::Unused) {
+                        self.seen.endpoint = Endpoint::Answered;
                     }
                     return;
                 }
             }
         }
         if let Some(failure) = failed {
-            self.endpoint = Endpoint::Failed(failure.clone());
+            self.seen.endpoint = Endpoint::Failed(failure.clone());
         }
     }
 }

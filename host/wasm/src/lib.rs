@@ -27,6 +27,6 @@ pub use capability::redis::{RedisSource, RedisValue, Replies};
 pub use compile::{CompileError, Compiler, compile};
 pub use connection::{NetworkError, NetworkSettings, pools};
 pub use engine::{Engine, EngineError, EngineSettings, LoadError};
-pub use lending::Sources;
+pub use lending::{Exchange, Sources};
 pub use limits::Limits;
 pub use scaler::{Call, Endpoint, Measured, PlanError, Scaler};

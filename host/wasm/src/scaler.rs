@@ -18,7 +18,7 @@ use crate::bindings::{self, GuestInstant, ScalerPre, plugin};
 use crate::capability::log::{LogBudget, LogView};
 use crate::capability::memo::MemoView;
 use crate::engine::Runtime;
-use crate::lending::Lending;
+use crate::lending::{Exchange, Lending, Seen};
 use crate::limits::Budget;
 use crate::state::State;
 use crate::{failure, lift, limits};
@@ -71,6 +71,8 @@ pub struct Measured {
     pub endpoint: Endpoint,
     /// One for each trigger of the call, in order.
     pub outcomes: Vec<Outcome>,
+    /// Requests that the component made over HTTP.
+    pub exchanges: Vec<Exchange>,
 }
 
 /// Why there is no plan.
@@ -141,7 +143,7 @@ impl Run for Measuring<'_> {
             triggers: triggers.iter().map(|trigger| trigger.id.clone()).collect(),
         };
         Box::pin(async move {
-            let (answer, endpoint) = self.guest.ask(lent, question, until).await;
+            let (answer, Seen { endpoint, exchanges }) = self.guest.ask(lent, question, until).await;
             let outcomes = answer.map(|answer| match answer {
                 Answer::Measure(results) if results.len() == count => results.into_iter().map(lift::outcome).collect(),
                 Answer::Measure(results) => {
@@ -150,7 +152,7 @@ impl Run for Measuring<'_> {
                 }
                 _ => vec![Err(lift::breach("answer", "an answer to another question")); count],
             });
-            RunResult { endpoint, outcomes }
+            RunResult { endpoint, outcomes, exchanges }
         })
     }
 }
@@ -187,15 +189,10 @@ pub(crate) struct Guest {
 
 impl Guest {
     /// Asks a fresh instance, until an instant. Also says what the host saw of the connections meanwhile.
-    pub(crate) async fn ask(
-        &self,
-        lent: Lent,
-        question: Question,
-        until: Instant,
-    ) -> (Result<Answer, Failure>, Endpoint) {
+    pub(crate) async fn ask(&self, lent: Lent, question: Question, until: Instant) -> (Result<Answer, Failure>, Seen) {
         let allowed = until.saturating_duration_since(Instant::now());
         let Ok(Ok(_permit)) = timeout_at(until, self.runtime.instances.acquire()).await else {
-            return (Err(failure::busy(allowed)), Endpoint::Unused);
+            return (Err(failure::busy(allowed)), Seen::default());
         };
         let mut store = Store::new(&self.runtime.engine, self.state(lent, until, allowed));
         limits::bind(&mut store);
@@ -204,7 +201,7 @@ impl Guest {
             Ok(answer) => answer,
             Err(_elapsed) => Err(failure::deadline(allowed)),
         };
-        (answer, std::mem::take(&mut store.data_mut().lending.endpoint))
+        (answer, std::mem::take(&mut store.data_mut().lending.seen))
     }
 
     fn state(&self, lent: Lent, until: Instant, allowed: Duration) -> State {
@@ -214,7 +211,7 @@ impl Guest {
             connections: lent.connections,
             // The last tenth is the guest's, to answer after a source that did not.
             until: until - allowed / 10,
-            endpoint: Endpoint::Unused,
+            seen: Seen::default(),
         };
         let memo = MemoView {
             store: Arc::clone(&self.runtime.memo),

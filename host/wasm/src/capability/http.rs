@@ -169,8 +169,11 @@ impl State {
             return judged.into_iter().map(|request| Err(request.err().unwrap_or_else(unsent))).collect();
         }
         let lending = &mut self.lending;
+        let began = Instant::now();
         let results = lending.sources.http.send(&lending.namespace, &connection, sent, lending.until).await;
         lending.saw(&results);
+        let statuses = results.iter().map(|result| result.as_ref().ok().map(|response| response.status));
+        lending.seen.exchanged(statuses, began.elapsed());
         let mut results = results.into_iter();
         let answered =
             judged.into_iter().map(|request| request.and_then(|_| results.next().unwrap_or_else(|| Err(unsent()))));
