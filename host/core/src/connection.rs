@@ -11,9 +11,9 @@ mod uri;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use self::http::{HttpConnection, HttpCredentials};
+pub use self::redis::RedisConnection;
 pub use amqp::AmqpConnection;
-pub use http::{HttpConnection, HttpCredentials};
-pub use redis::RedisConnection;
 pub use tls::{Identity, Tls};
 
 use crate::problem::Problem;
@@ -87,7 +87,7 @@ impl Connection {
     pub fn parse(protocols: &[Protocol], fields: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
         match protocols {
             [] => Err(vec![Problem::new("", "the scaler declares a connection without a protocol")]),
-            [Protocol::Redis, ..] => redis::parse(&Fields(fields)).map(Self::Redis),
+            [Protocol::Redis, ..] => self::redis::parse(&Fields(fields)).map(Self::Redis),
             _ => Self::by_scheme(protocols, &Fields(fields)),
         }
     }

@@ -273,8 +273,7 @@ impl Oracle {
         Ok(())
     }
 
-    /// Whether the machine sleeps while it waits: it wants to be woken later than now, and not for nothing again and
-    /// again.
+    /// Whether the machine sleeps while it waits: it wants to be woken later than now, and not again and again.
     pub(crate) fn sleeps_while_it_waits(&mut self, idle: bool, wake: Option<Duration>, now: Now) -> Judgement {
         if wake.is_some_and(|wake| wake <= now.steady) {
             return broken(

@@ -1,3 +1,5 @@
+//! What addresses, logins and switches become, and what is said of wrong ones.
+
 use super::*;
 
 fn fields(fields: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -23,8 +23,7 @@ use crate::workload::{Target, Workload};
 const DECISIONS_MAX: usize = 8;
 /// Target and environment are read again this often even if nothing seems wrong, because they are not watched.
 pub(super) const REFRESH: Duration = Duration::from_secs(600);
-/// While the HPA counts other replicas than we do, they are read again this often: four of its own periods, in which it
-/// usually comes round by itself.
+/// While the HPA counts other replicas than we do, they are read again this often: four periods, enough to come round.
 const DISAGREEMENT: Duration = Duration::from_secs(60);
 /// After a failure that new credentials could mend, they are read again at most this often: a Denied one at once, at the
 /// pace of polls but not faster than this. What is read then and differs is asked with at once; what does not differ
@@ -283,6 +282,8 @@ impl Object {
         let workload = self.workload.as_ref();
         let interval = workload.map(|workload| workload.interval).unwrap_or_default();
         let says = self.hpa.seen.as_ref().and_then(|hpa| hpa.scaling.as_ref());
+        let triggers = self.triggers.iter().enumerate();
+        let views = triggers.flat_map(|(index, trigger)| trigger.views(index, interval, self.answers(trigger)));
         View {
             key: self.manifest.key.clone(),
             hpa: workload.map(|workload| workload.hpa.name.as_str().into()),
@@ -292,9 +293,7 @@ impl Object {
             paused: self.manifest.draft.pauses(),
             kinds: self.triggers.iter().map(|trigger| trigger.spec.kind.clone()).collect(),
             errors: self.errors,
-            metrics: (self.triggers.iter().enumerate())
-                .flat_map(|(index, trigger)| trigger.views(index, interval, self.answers(trigger)))
-                .collect(),
+            metrics: views.collect(),
             decisions: self.decisions.clone(),
         }
     }

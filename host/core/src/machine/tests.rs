@@ -16,3 +16,4 @@ mod many;
 mod polls;
 mod replicas;
 mod report;
+mod rotation;

@@ -1,14 +1,12 @@
 //! Who is resolved anew when an authentication changes, what its status says, and how a rotated credential arrives.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::bench::{Bench, Source, draft, key, seconds};
+use super::bench::{Bench, draft};
 use crate::authentication::{AuthenticationDraft, AuthenticationKey, AuthenticationKind, AuthenticationView};
 use crate::draft::{Draft, TriggerDraft};
 use crate::effect::Effect;
 use crate::event::{ApiFailure, Event, Refusal};
-use crate::failure::FailureKind;
 use crate::problem::Problem;
 use crate::status::Truth;
 use crate::workload::ObjectKey;
@@ -282,8 +280,7 @@ fn nothing_is_kept_of_one_that_is_gone_and_named_by_nobody() {
     bench.step(Event::Gone(ObjectKey::new("shop", "web")));
     bench.run(100.0);
     assert_eq!(bench.machine.next_wake(), None);
-    let printed = format!("{:?}", bench.machine);
-    assert!(!printed.contains("login"), "{printed}");
+    assert!(!format!("{:?}", bench.machine).contains("login"), "{:?}", bench.machine);
 }
 
 #[test]
@@ -300,56 +297,4 @@ fn the_status_of_an_object_names_its_authentications_once_as_written_even_if_it_
     });
     bench.run(2.0);
     assert_eq!(bench.report().authentications, "b,a");
-}
-
-// keda#563, #7640: a rotated Secret is not noticed.
-#[test]
-fn a_rotated_credential_of_one_trigger_is_used_at_once_and_disturbs_no_other() {
-    let mut bench = Bench::new();
-    bench.replicas.insert(key(), 3);
-    bench.sources.insert("redis".into(), Source::Value(90.0));
-    bench.passwords.insert("broker".into(), "old".into());
-    bench.apply(|draft| {
-        let metadata = [("host".to_owned(), "broker".to_owned())].into();
-        draft.triggers.push(TriggerDraft { kind: "redis".into(), metadata, ..TriggerDraft::default() });
-    });
-    bench.run(40.0);
-    let before = bench.polls();
-    bench.sources.insert("broker".into(), Source::Down(FailureKind::Denied));
-    bench.passwords.insert("broker".into(), "new".into());
-    let of_broker = |bench: &Bench| {
-        let polls = bench.polls();
-        polls.into_iter().filter(|(_, poll)| poll.triggers.iter().any(|trigger| trigger.id == "shop/web/1")).count()
-    };
-    let polls = of_broker(&bench);
-    while of_broker(&bench) == polls {
-        bench.run(0.01);
-    }
-    let (denied, resolved) = (bench.steady, bench.count("Resolve"));
-    bench.sources.remove("broker");
-    bench.run(0.1);
-    assert_eq!((of_broker(&bench), bench.count("Resolve")), (polls + 2, resolved));
-    assert!(bench.steady - denied <= Duration::from_millis(110));
-    // The other trigger goes on over its connection at its own pace.
-    let others: Vec<_> = bench
-        .polls()
-        .into_iter()
-        .filter(|(_, poll)| poll.triggers.iter().any(|trigger| trigger.id == "shop/web/0"))
-        .collect();
-    assert!(others.iter().all(|(_, poll)| poll.batch == others[0].1.batch) && !before.is_empty());
-    assert!(others.windows(2).all(|pair| pair[1].0 - pair[0].0 <= seconds(15) + Duration::from_millis(50)));
-}
-
-#[test]
-fn a_credential_that_cannot_be_read_again_is_asked_for_with_patience_although_polls_go_on() {
-    let mut bench = Bench::served(0, Source::Value(0.0), |draft| draft.polling_interval = Some(1));
-    bench.sources.insert("redis".into(), Source::Down(FailureKind::Denied));
-    let problems = vec![Problem::new("spec.triggers[0].authenticationRef", "there is no Secret login")];
-    bench.refusal = Some(Refusal { problems, retry: true });
-    bench.run(60.0);
-    // At most each 5 s, and what patience adds at the beginning: 1, 2 and 4 s.
-    assert!((10..=15).contains(&bench.count("Resolve")), "{}", bench.count("Resolve"));
-    let message = "spec.triggers[0].authenticationRef: there is no Secret login; the settings before this change stay \
-                   in force";
-    assert_eq!(&*bench.condition("Ready").message, message);
 }
