@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::kube::aggregation::Aggregation;
-use crate::kube::{self, Performer, Requests, Scope, Store, Watches};
+use crate::kube::{self, Performer, Pods, Requests, Scope, Store, Watches};
 use crate::poll::Poller;
 use crate::scalers::Scalers;
 use crate::serve::certificate::{Lifetimes, ServiceName};
@@ -83,11 +83,12 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let loaded = readiness.condition("scalers loaded");
     let watched = readiness.condition("objects listed");
     let engine = Engine::new(engine_settings(&settings)?).context("cannot start the engine for scalers")?;
-    let scalers = Arc::new(Scalers::open(settings.scalers.clone(), engine).await);
+    let scalers = Arc::new(Scalers::open(settings.scalers.clone(), engine.clone()).await);
     loaded.met();
     tasks.start("folder of scalers", scalers.clone().watch(events.clone(), cancel.clone()));
 
     let client = kube::connect(settings.kubeconfig.as_deref(), requests).await.context("cannot reach Kubernetes")?;
+    engine.lend_pods(Arc::new(Pods::new(client.clone())));
     let metrics_port = bind("--metrics-api", settings.metrics_api).await?;
     let parts = Parts {
         snapshot: snapshot.clone(),

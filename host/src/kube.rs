@@ -22,6 +22,7 @@ mod finalizer;
 pub mod hpa;
 mod lanes;
 mod performer;
+mod pods;
 mod reads;
 pub mod release;
 mod report;
@@ -34,6 +35,7 @@ mod tell;
 mod watch;
 
 pub use performer::{Parts, Performer, PerformerError};
+pub use pods::Pods;
 pub use requests::Requests;
 pub use store::Store;
 pub use watch::{Scope, Watches};

@@ -12,6 +12,8 @@ use crate::settings::{Parameter, Settings};
 /// A trigger as the host hands it over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trigger {
+    /// The namespace of its object.
+    pub namespace: String,
     /// The value of `triggers[].type`.
     pub trigger_type: String,
     /// What the user wants the target to be of, if he said so.
@@ -67,7 +69,7 @@ pub fn plan<T: Scaler>(trigger: &Trigger) -> Result<Metric, Vec<Problem>> {
     }
     match settings {
         Some(settings) if problems.is_empty() => {
-            let metric = settings.metric();
+            let metric = settings.metric_in(&trigger.namespace);
             Ok(Metric { target_type: trigger.metric_type.unwrap_or(metric.target_type), ..metric })
         }
         _ => Err(problems),
@@ -109,11 +111,13 @@ pub fn measure<T: Scaler>(
     // Each trigger with good settings gets the next reading, or what befell all; the others keep what was wrong.
     let (mut readings, mut settings) = (readings.into_iter(), settings.iter());
     let mut measured = Vec::with_capacity(wrong.len());
-    for wrong in wrong {
+    for (wrong, trigger) in wrong.into_iter().zip(triggers) {
         let reading = match wrong {
             Some(failure) => Err(failure),
             None => match (settings.next(), readings.next()) {
-                (Some(settings), Some(Ok(reading))) => Ok(Measured { metric: settings.metric().name, reading }),
+                (Some(settings), Some(Ok(reading))) => {
+                    Ok(Measured { metric: settings.metric_in(&trigger.namespace).name, reading })
+                }
                 (_, Some(Err(failure))) => Err(failure),
                 _ => Err(missing.clone()),
             },

@@ -108,7 +108,10 @@ pub fn trigger(given: plugin::Trigger) -> Trigger {
     for types::Attribute { name, value } in given.settings {
         settings.push((name, value));
     }
+    // A host of an earlier date says nothing of it.
+    let namespace = given.attributes.into_iter().find(|attribute| attribute.name == "namespace");
     Trigger {
+        namespace: namespace.map(|attribute| attribute.value).unwrap_or_default(),
         trigger_type: given.trigger_type,
         metric_type: given.metric_type.map(|kind| match kind {
             plugin::TargetType::AverageValue => TargetType::AverageValue,

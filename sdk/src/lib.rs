@@ -22,6 +22,7 @@ mod scaler;
 mod setting;
 mod settings;
 pub mod testing;
+pub mod workload;
 
 pub use connection::{Connection, ConnectionType, Nothing, Protocol, Source};
 pub use desk::{Desk, ROUNDS_MAX};
@@ -38,6 +39,7 @@ pub mod prelude {
     pub use crate::connection::Nothing;
     pub use crate::http::Http;
     pub use crate::redis::{Redis, Reply, cmd};
+    pub use crate::workload::Workload;
     pub use crate::{Failure, Instant, Metric, Problem, Reading, Result, Scaler, scaler, settings};
 }
 

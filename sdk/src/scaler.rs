@@ -11,6 +11,13 @@ pub trait Scaler: Settings {
     /// The metric that a HorizontalPodAutoscaler is to watch. The user's `metricType` overrides its kind.
     fn metric(&self) -> Metric;
 
+    /// The same where its name holds the namespace of the object.
+    fn metric_in(&self, namespace: &str) -> Metric {
+        // Most names say nothing of it.
+        _ = namespace;
+        self.metric()
+    }
+
     /// What is wrong between settings that are each fine by themselves.
     fn problems(&self) -> Vec<Problem> {
         Vec::new()

@@ -165,7 +165,8 @@ fn refused(parameter: &Parameter, text: &str, accepted: &str) -> String {
 /// }
 /// ```
 ///
-/// The connection is `redis`, `amqp`, `http`, `broker` (AMQP or HTTP) or `nothing`. Values come from the metadata unless
+/// The connection is `redis`, `amqp`, `http`, `broker` (AMQP or HTTP), `workload` (pods) or
+/// `nothing`. Values come from the metadata unless
 /// `from` says otherwise; a default is read like any value; a parameter with neither a default nor an `Option` is
 /// required. `feeds "uri"` configures the connection besides: the scaler sees the value without credentials.
 #[macro_export]
@@ -217,6 +218,7 @@ macro_rules! __settings {
     (@connection amqp) => { $crate::amqp::Amqp };
     (@connection http) => { $crate::http::Http };
     (@connection broker) => { $crate::broker::Broker };
+    (@connection workload) => { $crate::workload::Workload };
     (@connection nothing) => { $crate::Nothing };
     (@default) => { None::<&'static str> };
     (@default $default:literal) => { Some(concat!($default)) };

@@ -18,6 +18,7 @@ use crate::native::{Native, NativeMetric};
 use crate::redis::{Command, Reply};
 use crate::scaler::{Instant, Metric, Problem, Scaler, TargetType};
 use crate::settings::Settings;
+use crate::workload;
 
 /// A source that answers by heart, and keeps the rounds of questions that it got: `Script<Command, Reply>` is a Redis
 /// server, `Script<Request, Result<Response>>` an HTTP endpoint.
@@ -50,6 +51,12 @@ impl Unscripted<String> for Result<Queue> {
 impl Unscripted<Request> for Result<Response> {
     fn unscripted(_: &Request) -> Self {
         Ok(Response::new(404, *b""))
+    }
+}
+
+impl Unscripted<workload::Question> for Result<u64> {
+    fn unscripted(question: &workload::Question) -> Self {
+        Err(Failure::transient("unexpected-reply", format!("the script has no count for {question:?}")))
     }
 }
 
@@ -107,9 +114,13 @@ where
     }
 }
 
+/// The namespace of triggers here.
+pub const NAMESPACE: &str = "default";
+
 /// A trigger of a scaler, with these settings.
 pub fn trigger<T: Settings>(settings: &[(&str, &str)]) -> Trigger {
     Trigger {
+        namespace: NAMESPACE.to_owned(),
         trigger_type: T::TRIGGER_TYPE.to_owned(),
         metric_type: None,
         settings: settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),

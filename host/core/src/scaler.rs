@@ -137,3 +137,10 @@ pub struct Trigger {
     /// Every declared parameter that has a value and feeds no connection, in the order of declaration.
     pub settings: Vec<(String, String)>,
 }
+
+impl Trigger {
+    /// The namespace of the object that it belongs to.
+    pub fn namespace(&self) -> &str {
+        self.id.split('/').next().unwrap_or_default()
+    }
+}

@@ -3,7 +3,7 @@
 use bellows_core::failure::{Blame, Failure, FailureKind};
 
 use self::bellows::scaler::types;
-pub(crate) use self::bellows::scaler::{amqp, http, log, memo, redis};
+pub(crate) use self::bellows::scaler::{amqp, http, log, memo, redis, workload};
 pub(crate) use self::exports::bellows::scaler::plugin;
 
 wasmtime::component::bindgen!({

@@ -8,6 +8,7 @@ pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod memo;
 pub(crate) mod redis;
+pub(crate) mod workload;
 
 use bellows_core::failure::{Blame, Failure, FailureKind};
 use wasmtime::component::{HasSelf, Linker};
@@ -17,7 +18,7 @@ use crate::state::State;
 
 const PACKAGE: &str = "bellows:scaler/";
 /// Interfaces that a component may import. `types` has no function.
-const LENT: [&str; 6] = ["types", "redis", "amqp", "http", "memo", "log"];
+const LENT: [&str; 7] = ["types", "redis", "amqp", "http", "workload", "memo", "log"];
 
 /// Why a component is not let in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +41,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     bindings::redis::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     bindings::amqp::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     bindings::http::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
+    bindings::workload::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     bindings::memo::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     bindings::log::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
 }

@@ -3,7 +3,7 @@
 //! Loading is where a component is refused, by name and with the reason; nothing of it runs before its imports are judged.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bellows_core::failure::Failure;
 use tokio::io::AsyncReadExt;
@@ -16,6 +16,7 @@ use crate::bindings::ScalerPre;
 use crate::cache::{self, Cache, CacheError};
 use crate::capability::log::LogBudget;
 use crate::capability::memo::MemoStore;
+use crate::capability::workload::PodSource;
 use crate::capability::{self, ImportError};
 use crate::compile::{self, CompileError, Compiler};
 use crate::connection::{self, NetworkError, NetworkSettings};
@@ -112,6 +113,7 @@ pub(crate) struct Runtime {
     pub(crate) engine: wasmtime::Engine,
     pub(crate) limits: Limits,
     pub(crate) sources: Sources,
+    pub(crate) pods: OnceLock<Arc<dyn PodSource>>,
     pub(crate) memo: Arc<MemoStore>,
     pub(crate) instances: Semaphore,
     pub(crate) guest_memory_bytes: Arc<std::sync::atomic::AtomicUsize>,
@@ -139,6 +141,7 @@ impl Engine {
         let runtime = Runtime {
             limits: settings.limits,
             sources,
+            pods: OnceLock::new(),
             memo: Arc::default(),
             instances: Semaphore::new(INSTANCES_MAX as usize),
             guest_memory_bytes: Arc::default(),
@@ -150,6 +153,12 @@ impl Engine {
             engine,
         };
         Ok(Self { runtime: Arc::new(runtime) })
+    }
+
+    /// Lends pods of a cluster from now on; until then a scaler that asks for some is told that there is no cluster. Only
+    /// the first source counts. Apart from `new`, because components are loaded before there is a cluster.
+    pub fn lend_pods(&self, source: Arc<dyn PodSource>) {
+        self.runtime.pods.get_or_init(|| source);
     }
 
     /// Reads a component, compiles it unless that was done before, judges what it imports and exports, and asks it what

@@ -12,6 +12,7 @@ use tokio::time::{Duration, Instant};
 use crate::capability::amqp::{AmqpSource, Inspected};
 use crate::capability::http::{HttpRequest, HttpResponse, HttpSource};
 use crate::capability::redis::{RedisSource, Replies};
+use crate::capability::workload::PodSource;
 use crate::printable;
 use crate::scaler::Endpoint;
 
@@ -55,6 +56,8 @@ impl Seen {
 /// What one call is lent.
 pub(crate) struct Lending {
     pub(crate) sources: Sources,
+    /// `None` where the host has no cluster.
+    pub(crate) pods: Option<Arc<dyn PodSource>>,
     pub(crate) namespace: String,
     pub(crate) connections: Arc<BTreeMap<String, Connection>>,
     /// When questions to a source must be over; earlier than the end of the call, so that the guest can still answer.

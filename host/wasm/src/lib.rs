@@ -24,6 +24,7 @@ pub use capability::ImportError;
 pub use capability::amqp::{AmqpQueue, AmqpSource, Inspected};
 pub use capability::http::{HttpRequest, HttpResponse, HttpSource};
 pub use capability::redis::{RedisSource, RedisValue, Replies};
+pub use capability::workload::{Counted, Counts, PodSource};
 pub use compile::{CompileError, Compiler, compile};
 pub use connection::{NetworkError, NetworkSettings, pools};
 pub use engine::{Engine, EngineError, EngineSettings, LoadError};

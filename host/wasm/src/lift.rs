@@ -157,7 +157,7 @@ pub(crate) fn trigger_for_guest(trigger: &Trigger) -> plugin::Trigger {
             TargetType::Utilization => plugin::TargetType::Utilization,
         }),
         settings: trigger.settings.iter().map(setting).collect(),
-        attributes: Vec::new(),
+        attributes: vec![Attribute { name: "namespace".into(), value: trigger.namespace().into() }],
     }
 }
 

@@ -207,6 +207,7 @@ impl Guest {
     fn state(&self, lent: Lent, until: Instant, allowed: Duration) -> State {
         let lending = Lending {
             sources: self.runtime.sources.clone(),
+            pods: self.runtime.pods.get().cloned(),
             namespace: lent.namespace,
             connections: lent.connections,
             // The last tenth is the guest's, to answer after a source that did not.

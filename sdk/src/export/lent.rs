@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use super::bindings::bellows::scaler::{amqp, http, redis};
+use super::bindings::bellows::scaler::{amqp, http, redis, workload};
 use super::failed;
 use crate::amqp::{Amqp, Queue};
 use crate::broker::{self, Answer, Broker, Question};
@@ -12,6 +12,7 @@ use crate::connection::{Connection, Nothing, Source};
 use crate::failure::{Failure, Result};
 use crate::http::{Http, Request, Response, unexpected};
 use crate::redis::{Command, Piece, Redis, Reply};
+use crate::workload::{Question as Selector, Workload, not_counted};
 
 /// A connection that the host can lend.
 pub trait Lent: Connection {
@@ -44,6 +45,12 @@ impl Lent for Http {
 impl Lent for Broker {
     fn source() -> impl Source<Self> {
         Either { queues: Queues { slot: "broker", open: None }, requests: Requests { slot: "broker", open: None } }
+    }
+}
+
+impl Lent for Workload {
+    fn source() -> impl Source<Self> {
+        Pods
     }
 }
 
@@ -168,5 +175,35 @@ impl Source<Broker> for Either {
             return Err(Failure::invalid("protocol", "the scaler asks one broker over AMQP and over HTTP"));
         }
         Ok(answers)
+    }
+}
+
+struct Pods;
+
+impl Source<Workload> for Pods {
+    fn answer(&mut self, selectors: &[Selector]) -> Result<Vec<Result<u64>>> {
+        let (mut of_pods, mut of_nodes) = (Vec::new(), Vec::new());
+        for selector in selectors {
+            match selector {
+                Selector::Pods(selector) => of_pods.push(selector.clone()),
+                Selector::Nodes(selector) => of_nodes.push(selector.clone()),
+            }
+        }
+        let pods = if of_pods.is_empty() { Vec::new() } else { workload::count_pods(&of_pods) };
+        let nodes = if of_nodes.is_empty() { Vec::new() } else { workload::count_nodes(&of_nodes) };
+        let (mut pods, mut nodes) = (pods.into_iter(), nodes.into_iter());
+        let mut counts = Vec::with_capacity(selectors.len());
+        for selector in selectors {
+            let count = match selector {
+                Selector::Pods(_) => pods.next(),
+                Selector::Nodes(_) => nodes.next(),
+            };
+            counts.push(match count {
+                Some(Ok(count)) => Ok(count),
+                Some(Err(failure)) => Err(failed(failure)),
+                None => Err(not_counted()),
+            });
+        }
+        Ok(counts)
     }
 }

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::Script;
+use super::{NAMESPACE, Script};
 use crate::component::Trigger;
 use crate::failure::{Detail, Failure};
 use crate::native::NativeMetric;
@@ -49,8 +49,8 @@ pub struct Case {
     pub rounds: Option<Vec<Vec<Words>>>,
 }
 
-/// A question as a case spells it: a Redis command and its arguments, `["GET", "/path"]` to an HTTP endpoint, or
-/// `["QUEUE", "name"]` to an AMQP broker.
+/// A question as a case spells it: a Redis command and its arguments, `["GET", "/path"]` to an HTTP endpoint,
+/// `["QUEUE", "name"]` to an AMQP broker, `["PODS", "selector"]` or `["NODES", "selector"]` to a cluster.
 pub type Words = Vec<String>;
 
 /// The reply to one question.
@@ -188,6 +188,7 @@ impl Case {
     /// The trigger.
     pub fn trigger(&self) -> Trigger {
         Trigger {
+            namespace: NAMESPACE.to_owned(),
             trigger_type: self.trigger_type.clone(),
             metric_type: self.metric_type.map(TargetKind::target_type),
             settings: self.settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),

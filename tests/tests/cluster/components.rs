@@ -25,7 +25,8 @@ fn trigger(kind: &str, behaves: bool) -> Value {
 pub(crate) fn come_and_fail(stage: &Stage) -> Result<()> {
     let room = Room::open(stage, "components")?;
     room.workload("late", 0, |spec| spec["triggers"] = trigger("nan", true))?;
-    let unserved = "spec.triggers[0].type: no scaler is loaded that serves trigger type nan; loaded: redis";
+    let unserved =
+        "spec.triggers[0].type: no scaler is loaded that serves trigger type nan; loaded: kubernetes-workload, redis";
     room.until_ready_is("late", "False", unserved)?;
     let whole = fs::read(paths::target().join("guests/misbehaving.wasm")).context("read the guest")?;
     place(stage, "misbehaving.wasm", &whole)?;

@@ -18,6 +18,8 @@ mod explains;
 #[cfg(test)]
 mod face;
 #[cfg(test)]
+mod followers;
+#[cfg(test)]
 mod hpas;
 #[cfg(test)]
 mod life;
@@ -72,6 +74,8 @@ const PROOFS: &[(&str, Proof)] = &[
     // keda#5083: one unreachable source stalls every object.
     ("a_dark_redis_slows_no_healthy_object", Beside(outages::one_of_two)),
     ("a_list_takes_a_workload_from_zero_to_ten_and_back", Beside(scales::list)),
+    ("a_workload_follows_the_pods_or_the_nodes_of_another_one_to_zero_too", Beside(followers::followed)),
+    ("a_selector_that_nobody_can_read_is_refused_with_the_place_that_is_wrong", Beside(followers::unreadable_selector)),
     ("sets_sorted_sets_and_hashes_are_measured_like_lists", Beside(scales::other_types)),
     ("the_first_step_goes_as_far_as_the_policy_the_wish_or_the_behavior", Beside(scales::first_steps)),
     ("the_hpa_and_the_status_are_those_that_keda_makes", Beside(shape::golden)),

@@ -48,7 +48,9 @@ impl Stage {
             Ok(path)
         };
         let (scalers, authorities) = (folder("scalers")?, folder("authorities")?);
-        fs::copy(paths::scalers().join("redis.wasm"), scalers.join("redis.wasm")).context("copy the scaler")?;
+        for name in ["redis.wasm", "kubernetes-workload.wasm"] {
+            fs::copy(paths::scalers().join(name), scalers.join(name)).with_context(|| format!("copy {name}"))?;
+        }
         let redis = Redis::start(RedisOptions::default())?;
         let tls = RedisOptions { tls: true, password: Some(PASSWORD.to_owned()), ..RedisOptions::default() };
         let secured = Redis::start(tls)?;

@@ -15,7 +15,7 @@ use bellows_core::grant::EgressPolicy;
 use bellows_core::scaler::Trigger;
 use bellows_sdk::testing::cases::{Case, Words};
 use bellows_wasm::{
-    Call, Compiler, Endpoint, Engine, EngineSettings, Limits, Measured, NetworkSettings, Scaler, Sources,
+    Call, Compiler, Endpoint, Engine, EngineSettings, Limits, Measured, NetworkSettings, PodSource, Scaler, Sources,
 };
 use tokio::runtime::Runtime;
 
@@ -52,6 +52,7 @@ impl Bench {
         };
         let sources = Sources { redis: servers.clone(), http: servers.clone(), amqp: servers.clone() };
         let engine = Engine::with_sources(settings, sources)?;
+        engine.lend_pods(Arc::clone(&servers) as Arc<dyn PodSource>);
         Ok(Self { runtime: Runtime::new()?, engine, servers, _cache: cache })
     }
 
@@ -62,7 +63,7 @@ impl Bench {
     /// Holds a component to what a case expects of it.
     pub(crate) fn hold(&self, component: &Path, case: &Case) -> Result<()> {
         let scaler = self.load(component)?;
-        let trigger = trigger(case, &case.name);
+        let trigger = trigger(case, &format!("default/{}/0", case.name));
         if let Some(plan) = expected::plan(case) {
             same("the plan", self.runtime.block_on(scaler.plan(&trigger)), plan)?;
         }
@@ -85,7 +86,7 @@ impl Bench {
         self.servers.0.lock().unwrap_or_else(PoisonError::into_inner).insert(case.name.clone(), Server::of(case));
         let call = Call {
             at: jiff::Timestamp::new(1_767_225_600, 0)?,
-            namespace: "default".into(),
+            namespace: case.name.clone(),
             connections: Arc::new(connections(scaler, case)),
             triggers: triggers.into_iter().map(Arc::new).collect(),
             deadline: DEADLINE,

@@ -1,6 +1,6 @@
 //! Servers that answer by script, one for each case, whatever they speak.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use bellows_core::connection::{AmqpConnection, HttpConnection, RedisConnection};
@@ -9,16 +9,18 @@ use bellows_sdk::amqp::Amqp;
 use bellows_sdk::http::{Http, Request};
 use bellows_sdk::redis::{Command, Redis, Reply};
 use bellows_sdk::testing::cases::{Case, Scripted, Words};
+use bellows_sdk::workload::{Question, Workload};
 use bellows_sdk::{Detail, Failure as Told};
 use bellows_wasm::{
-    AmqpQueue, AmqpSource, HttpRequest, HttpResponse, HttpSource, Inspected, RedisSource, RedisValue, Replies,
+    AmqpQueue, AmqpSource, Counted, Counts, HttpRequest, HttpResponse, HttpSource, Inspected, PodSource, RedisSource,
+    RedisValue, Replies,
 };
 use futures::future::{BoxFuture, FutureExt as _, ready};
 use tokio::time::Instant;
 
 use crate::expected::told;
 
-/// They are told apart by the host that a connection names: the name of the case.
+/// They are told apart by the host that a connection names, or by the namespace of the call: both are the name of the case.
 #[derive(Default)]
 pub(crate) struct Servers(pub(crate) Mutex<BTreeMap<String, Server>>);
 
@@ -100,6 +102,27 @@ impl AmqpSource for Servers {
         let queue = |queue: bellows_sdk::amqp::Queue| AmqpQueue { ready: queue.ready, consumers: queue.consumers };
         let answers = self.answer::<Amqp>(&connection.host, &queues);
         ready(answers.map(|all| all.into_iter().map(|answer| answer.map(queue).map_err(failed)).collect())).boxed()
+    }
+}
+
+impl PodSource for Servers {
+    fn count<'call>(
+        &'call self,
+        namespace: &'call str,
+        selectors: BTreeSet<String>,
+        counted: Counted,
+        _until: Instant,
+    ) -> BoxFuture<'call, Counts> {
+        let question = |selector: &String| match counted {
+            Counted::Pods => Question::Pods(selector.clone()),
+            Counted::Nodes => Question::Nodes(selector.clone()),
+        };
+        let questions: Vec<Question> = selectors.iter().map(question).collect();
+        let counts: Counts = match self.answer::<Workload>(namespace, &questions) {
+            Ok(counts) => selectors.into_iter().zip(counts.into_iter().map(|count| count.map_err(failed))).collect(),
+            Err(failure) => selectors.into_iter().map(|selector| (selector, Err(failure.clone()))).collect(),
+        };
+        ready(counts).boxed()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::failure::Result;
 use crate::http::{Http, Request, Response};
 use crate::redis::{Command, Redis, Reply};
 use crate::testing::Unscripted;
+use crate::workload::{self, Workload};
 
 /// A source whose questions and answers a case can spell.
 pub trait Scripted: Connection<Question: Clone + Debug, Answer: Unscripted<Self::Question>> {
@@ -100,5 +101,30 @@ impl Scripted for Broker {
             broker::Question::Queue(name) => Amqp::words(name),
             broker::Question::Get(request) => Http::words(request),
         }
+    }
+}
+
+impl Scripted for Workload {
+    fn scripted(question: &Words, reply: &With) -> Option<(workload::Question, Result<u64>)> {
+        let [verb, selector] = question.as_slice() else { return None };
+        let question = match verb.as_str() {
+            "PODS" => workload::Question::Pods(selector.clone()),
+            "NODES" => workload::Question::Nodes(selector.clone()),
+            _ => return None,
+        };
+        let count = match reply {
+            With::Integer(count) => Ok(u64::try_from(*count).ok()?),
+            With::Failure(told) => Err(told.failure()),
+            _ => return None,
+        };
+        Some((question, count))
+    }
+
+    fn words(question: &workload::Question) -> Words {
+        let (verb, selector) = match question {
+            workload::Question::Pods(selector) => ("PODS", selector),
+            workload::Question::Nodes(selector) => ("NODES", selector),
+        };
+        vec![verb.to_owned(), selector.clone()]
     }
 }
