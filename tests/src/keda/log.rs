@@ -76,8 +76,8 @@ fn failures(log: &str) -> Vec<Failure> {
                 ("Error Trace:", rest)
             }
             Some(labelled) => labelled,
-            // A line of its own ends what a test says of a failure.
-            None if line.is_empty() || log_line(line).is_some() && section != "Error Trace:" => {
+            // A line of its own, and what the runner says, end what a test says of a failure.
+            None if ends_a_failure(line) || log_line(line).is_some() && section != "Error Trace:" => {
                 section = "";
                 continue;
             }
@@ -95,6 +95,10 @@ fn failures(log: &str) -> Vec<Failure> {
         }
     }
     found
+}
+
+fn ends_a_failure(line: &str) -> bool {
+    line.is_empty() || line.starts_with("--- ") || line.starts_with("=== ") || ["FAIL", "PASS"].contains(&line)
 }
 
 /// `…/name.go:12`, as a file's name and a line.
