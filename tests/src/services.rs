@@ -12,6 +12,7 @@ mod prometheus;
 pub(crate) mod rabbitmq;
 mod redis;
 mod registry;
+mod relay;
 
 pub use bellows::{Bellows, BellowsOptions, install, install_rights};
 pub use black_hole::BlackHole;
@@ -22,6 +23,7 @@ pub use rabbitmq::{ClientCertificate, Held, Kind, RabbitMq, RabbitMqOptions};
 pub use redis::{Redis, RedisOptions};
 pub(crate) use registry::NAME as REGISTRY;
 pub use registry::Registry;
+pub use relay::{Relay, Way};
 
 use std::net::{IpAddr, TcpListener};
 

@@ -174,6 +174,18 @@ impl RabbitMq {
         self.ports.http
     }
 
+    /// Where it listens for AMQP in the clear, also where it speaks TLS to others.
+    #[must_use]
+    pub fn amqp_in_the_clear(&self) -> SocketAddr {
+        self.ports.own_amqp
+    }
+
+    /// Where its management listens in the clear, also where it speaks TLS to others.
+    #[must_use]
+    pub fn http_in_the_clear(&self) -> SocketAddr {
+        self.ports.own_http
+    }
+
     /// `amqp://user:password@address/vhost`, encoded; `amqps` where it speaks TLS.
     #[must_use]
     pub fn amqp_uri(&self, vhost: &str) -> String {

@@ -51,7 +51,8 @@ impl Api {
         Ok(Self { runtime, client })
     }
 
-    fn ask(&self, request: http::Request<Vec<u8>>) -> Result<Option<Value>> {
+    /// Any request; nothing where there is no such thing.
+    pub(crate) fn ask(&self, request: http::Request<Vec<u8>>) -> Result<Option<Value>> {
         let shown = format!("{} {}", request.method(), request.uri());
         match self.runtime.block_on(self.client.request(request)) {
             Ok(answer) => Ok(Some(answer)),

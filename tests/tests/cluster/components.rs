@@ -25,8 +25,8 @@ fn trigger(kind: &str, behaves: bool) -> Value {
 pub(crate) fn come_and_fail(stage: &Stage) -> Result<()> {
     let room = Room::open(stage, "components")?;
     room.workload("late", 0, |spec| spec["triggers"] = trigger("nan", true))?;
-    let unserved =
-        "spec.triggers[0].type: no scaler is loaded that serves trigger type nan; loaded: kubernetes-workload, redis";
+    let unserved = "spec.triggers[0].type: no scaler is loaded that serves trigger type nan; loaded: cpu, \
+         kubernetes-workload, memory, redis";
     room.until_ready_is("late", "False", unserved)?;
     let whole = fs::read(paths::target().join("guests/misbehaving.wasm")).context("read the guest")?;
     place(stage, "misbehaving.wasm", &whole)?;
@@ -48,7 +48,7 @@ pub(crate) fn come_and_fail(stage: &Stage) -> Result<()> {
 
 /// All triggers of the component in a namespace travel in one call.
 fn culprits(room: &Room<'_>) -> Result<()> {
-    let kinds = [("trap", "trap"), ("loop", "deadline"), ("memory", "memory")];
+    let kinds = [("trap", "trap"), ("loop", "deadline"), ("greed", "memory")];
     for (kind, _) in kinds {
         room.workload(kind, 1, |spec| {
             spec["triggers"] = trigger(kind, false);

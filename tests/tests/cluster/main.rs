@@ -28,6 +28,8 @@ mod outages;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod resource;
+#[cfg(test)]
 mod restarts;
 #[cfg(test)]
 mod room;
@@ -73,6 +75,7 @@ const PROOFS: &[(&str, Proof)] = &[
     ("a_redis_that_comes_back_empty_for_a_moment_costs_no_worker", Beside(outages::empty_for_a_moment)),
     // keda#5083: one unreachable source stalls every object.
     ("a_dark_redis_slows_no_healthy_object", Beside(outages::one_of_two)),
+    ("processor_and_memory_are_measured_by_the_hpa_and_go_with_other_triggers", Beside(resource::measured_by_the_hpa)),
     ("a_list_takes_a_workload_from_zero_to_ten_and_back", Beside(scales::list)),
     ("a_workload_follows_the_pods_or_the_nodes_of_another_one_to_zero_too", Beside(followers::followed)),
     ("a_selector_that_nobody_can_read_is_refused_with_the_place_that_is_wrong", Beside(followers::unreadable_selector)),

@@ -48,7 +48,7 @@ impl Stage {
             Ok(path)
         };
         let (scalers, authorities) = (folder("scalers")?, folder("authorities")?);
-        for name in ["redis.wasm", "kubernetes-workload.wasm"] {
+        for name in ["redis.wasm", "kubernetes-workload.wasm", "cpu-memory.wasm"] {
             fs::copy(paths::scalers().join(name), scalers.join(name)).with_context(|| format!("copy {name}"))?;
         }
         let redis = Redis::start(RedisOptions::default())?;

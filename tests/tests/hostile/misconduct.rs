@@ -34,7 +34,7 @@ async fn each_kind_of_misconduct_fails_as_the_scalers_own() {
     let scaler = bench.misbehaving().await;
     for (kind, code, says) in [
         ("loop", "deadline", "computed for more than 200ms"),
-        ("memory", "memory", "more than 64 MiB"),
+        ("greed", "memory", "more than 64 MiB"),
         ("recursion", "trap", "call stack exhausted"),
         ("trap", "trap", "unreachable"),
         ("wrong-count", "wrong-count", "0 results for 1 triggers"),
@@ -110,7 +110,7 @@ async fn planning_is_bounded_too() {
 async fn one_culprit_among_a_hundred_costs_the_others_nothing() {
     let bench = Bench::new();
     let scaler = bench.misbehaving().await;
-    for (kind, code) in [("trap", "trap"), ("loop", "deadline"), ("memory", "memory")] {
+    for (kind, code) in [("trap", "trap"), ("loop", "deadline"), ("greed", "memory")] {
         let mut triggers: Vec<_> = (0..100).map(|id| trigger(id, "nan", &[("behaves", "true")])).collect();
         triggers[37] = trigger(37, kind, &[]);
         let started = Instant::now();

@@ -4,6 +4,7 @@
 //! 15 s as Kubernetes does by default, and run one after the other; each brings the crowd that it needs. Refuses to call
 //! a build without optimisation fast or slow: bounds here are those that hold for one too.
 
+mod brokers;
 mod crowd;
 mod darkness;
 mod figure;
@@ -26,12 +27,15 @@ use stand::Stand;
 type Proof = (&'static str, fn(&mut Stand) -> Result<()>);
 
 /// In this order, because each finds the crowd of the one before.
-const PROOFS: [Proof; 6] = [
+const PROOFS: [Proof; 8] = [
     ("fifty_objects_share_one_connection_and_ask_in_pipelines", sharing::one_connection),
     ("a_dark_broker_slows_no_healthy_object", darkness::scales_as_before),
     ("a_dark_object_is_answered_for_at_once", darkness::answers_at_once),
     ("a_new_object_beside_dark_ones_is_ready_within_a_second", darkness::ready_at_once),
     ("after_a_kill_every_healthy_object_is_polled_within_three_seconds", restart::polled_at_once),
+    // keda#6955, #6266: a connection for each trigger.
+    ("a_thousand_triggers_on_one_broker_share_two_connections_over_amqp", brokers::connections),
+    ("a_thousand_triggers_on_one_broker_cost_five_requests_an_interval_over_http", brokers::requests),
     ("a_thousand_objects_are_counted_and_weighed", thousand::counted),
 ];
 

@@ -13,7 +13,7 @@ use plugin::{Failure, Reading, Trigger};
 /// Name, and what happens in a call with a trigger of it.
 const KINDS: &[(&str, &str)] = &[
     ("loop", "measure never ends"),
-    ("memory", "measure takes memory until there is none"),
+    ("greed", "measure takes memory until there is none"),
     ("recursion", "measure recurses until the stack ends"),
     ("trap", "measure panics"),
     ("plan-trap", "plan panics"),
@@ -117,7 +117,7 @@ fn measure(trigger: &Trigger) -> Result<Vec<Reading>, Failure> {
     }
     let value = match name {
         "loop" => forever(),
-        "memory" => devour(),
+        "greed" => devour(),
         "recursion" => descend(1) as f64,
         "trap" => core::arch::wasm32::unreachable(),
         "nan" => f64::NAN,
