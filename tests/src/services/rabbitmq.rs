@@ -4,6 +4,7 @@
 //! Refuses everybody but its users, and to touch the machine's own RabbitMQ, if there is one.
 
 mod api;
+mod clear;
 mod configuration;
 mod wire;
 
@@ -172,18 +173,6 @@ impl RabbitMq {
     #[must_use]
     pub fn http(&self) -> SocketAddr {
         self.ports.http
-    }
-
-    /// Where it listens for AMQP in the clear, also where it speaks TLS to others.
-    #[must_use]
-    pub fn amqp_in_the_clear(&self) -> SocketAddr {
-        self.ports.own_amqp
-    }
-
-    /// Where its management listens in the clear, also where it speaks TLS to others.
-    #[must_use]
-    pub fn http_in_the_clear(&self) -> SocketAddr {
-        self.ports.own_http
     }
 
     /// `amqp://user:password@address/vhost`, encoded; `amqps` where it speaks TLS.

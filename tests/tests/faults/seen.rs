@@ -45,7 +45,7 @@ impl Seen {
                 let problem = seen.look(&api, namespace).err().map(|error| format!("{error:#}"));
                 *seen.problem.lock().unwrap_or_else(PoisonError::into_inner) = problem;
                 drop(seen);
-                thread::sleep(LOOK);
+                thread::park_timeout(LOOK);
             }
         }));
         seen
