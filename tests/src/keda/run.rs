@@ -77,8 +77,8 @@ pub fn run(setting: &Setting) -> Result<Vec<Done>> {
         build(folder)?;
     }
     if !waiting.is_empty() {
-        let mut stage = Stage::set(setting.keda, &setting.stop)?;
-        let ran = run_all(setting, &root, &mut stage, waiting, &mut done);
+        let stage = Stage::set(setting.keda, &setting.stop)?;
+        let ran = run_all(setting, &root, &stage, waiting, &mut done);
         match stage.keep_log() {
             Ok(kept) => println!("what was tested wrote {}", kept.display()),
             Err(error) => eprintln!("the log of what was tested is lost: {error:#}"),
@@ -109,7 +109,7 @@ fn build(folder: &str) -> Result<()> {
 fn run_all(
     setting: &Setting,
     root: &Path,
-    stage: &mut Stage,
+    stage: &Stage,
     mut waiting: VecDeque<String>,
     done: &mut Vec<Done>,
 ) -> Result<()> {
@@ -118,7 +118,6 @@ fn run_all(
         if setting.stop.requested() {
             bail!("interrupted");
         }
-        stage.check()?;
         while running.len() < setting.at_once.max(1)
             && let Some(folder) = waiting.pop_front()
         {
@@ -127,7 +126,10 @@ fn run_all(
         let mut still = Vec::new();
         for mut one in running {
             match one.process.ended()? {
-                Some(status) => done.push(finish(root, one, status.success())?),
+                Some(status) => {
+                    done.push(finish(root, one, status.success())?);
+                    stage.check()?;
+                }
                 None => still.push(one),
             }
         }

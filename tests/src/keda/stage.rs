@@ -1,24 +1,26 @@
 //! The stage of KEDA's tests: a real node, metrics-server, images, and whoever is tested.
 //!
-//! Owns all of it until dropped, and the environment in which a test runs. Refuses to name one that is tested ready before
-//! the external metrics API is.
+//! Owns all of it until dropped, and the environment in which a test runs. Bellows comes by its chart, KEDA by its own
+//! manifests. Refuses to name one that is tested ready before the external metrics API is.
 
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde_json::json;
 
 use super::{images, logs, oracle, output_folder};
 use crate::cluster::{Cluster, Options};
-use crate::services::{Bellows, BellowsOptions, MetricsServer, free_port, install};
+use crate::paths;
+use crate::services::{Deployed, MetricsServer};
 use crate::wait::Stop;
-use crate::{node, paths};
 
-/// Whoever is tested.
+/// The namespace of Bellows: the one that KEDA's tests have for KEDA.
+const NAMESPACE: &str = "keda";
+
+/// Whoever is tested, in pods, which end with the node.
 enum Subject {
-    Bellows(Box<Bellows>),
-    /// In pods, which end with the node.
+    Bellows(Deployed),
     Keda,
 }
 
@@ -51,7 +53,7 @@ impl Stage {
             oracle::install(&cluster)?;
             Subject::Keda
         } else {
-            Subject::Bellows(Box::new(start_bellows(&cluster, stop)?))
+            Subject::Bellows(install_bellows(&cluster)?)
         };
         let available =
             ["wait", "--for=condition=Available", "apiservice/v1beta1.external.metrics.k8s.io", "--timeout=1s"];
@@ -75,20 +77,17 @@ impl Stage {
     }
 
     /// Fails when whoever is tested has ended.
-    pub(super) fn check(&mut self) -> Result<()> {
-        match &mut self.subject {
-            Subject::Bellows(bellows) => bellows.process().check(),
+    pub(super) fn check(&self) -> Result<()> {
+        match &self.subject {
+            Subject::Bellows(bellows) => bellows.check(&self.cluster),
             Subject::Keda => Ok(()),
         }
     }
 
     /// Keeps what whoever is tested wrote.
-    pub(super) fn keep_log(&mut self) -> Result<PathBuf> {
-        let (name, text) = match &mut self.subject {
-            Subject::Bellows(bellows) => {
-                let log = bellows.process().log();
-                ("bellows.log", std::fs::read_to_string(&log).context("read Bellows' log")?)
-            }
+    pub(super) fn keep_log(&self) -> Result<PathBuf> {
+        let (name, text) = match &self.subject {
+            Subject::Bellows(bellows) => ("bellows.log", bellows.log(&self.cluster)?),
             Subject::Keda => ("keda-operator.log", oracle::log(&self.cluster)?),
         };
         let kept = logs().join(name);
@@ -97,17 +96,10 @@ impl Stage {
     }
 }
 
-fn start_bellows(cluster: &Cluster, stop: &Stop) -> Result<Bellows> {
-    println!("installing Bellows");
-    let port = free_port(Ipv4Addr::LOCALHOST.into())?;
-    install(cluster, port)?;
-    let options = BellowsOptions {
-        dns_server: Some(node::DNS_SERVER.to_owned()),
-        metrics_port: Some(port),
-        log: "info,bellows=debug".to_owned(),
-        ..BellowsOptions::default()
-    };
-    let mut bellows = Bellows::start(cluster, &options)?;
-    bellows.wait_until_ready(stop, Duration::from_secs(60))?;
-    Ok(bellows)
+/// By the chart, with the one event that KEDA writes and a host of a thousand objects would rather not.
+fn install_bellows(cluster: &Cluster) -> Result<Deployed> {
+    let values = json!({"extraArgs": {"keda": {"events": "all", "log": "info,bellows=debug"}}});
+    let file = output_folder().join("values.json");
+    std::fs::write(&file, values.to_string()).with_context(|| format!("write {}", file.display()))?;
+    Deployed::install(cluster, NAMESPACE, &[&file])
 }

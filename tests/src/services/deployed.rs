@@ -103,6 +103,15 @@ impl Deployed {
         Ok(())
     }
 
+    /// All that its pods wrote.
+    ///
+    /// # Errors
+    /// The API server cannot be asked.
+    pub fn log(&self, cluster: &Cluster) -> Result<String> {
+        let selector = format!("--selector=app.kubernetes.io/instance={RELEASE}");
+        cluster.kubectl(&["logs", &format!("--namespace={}", self.namespace), &selector, "--tail=-1"])
+    }
+
     /// Uninstalls it, and says what helm said.
     ///
     /// # Errors
