@@ -31,7 +31,8 @@ func open(arguments []string, name int) (*amqp.Connection, *amqp.Channel, string
 	return connection, channel, queue, err
 }
 
-// send publishes: ADDRESS COUNT [QUEUE [SECONDS BETWEEN TWO]].
+// send publishes: ADDRESS COUNT [QUEUE [SECONDS]]. With seconds it publishes as many again whenever they have passed, until
+// it is ended.
 func send(arguments []string) error {
 	connection, channel, queue, err := open(arguments, 2)
 	if err != nil {
@@ -50,14 +51,16 @@ func send(arguments []string) error {
 			return err
 		}
 	}
-	for message := range count {
-		body := amqp.Publishing{ContentType: "text/plain", Body: []byte("message " + strconv.Itoa(message))}
-		if err := channel.PublishWithContext(context.Background(), "", queue, false, false, body); err != nil {
-			return err
+	for again := true; again; again = pause > 0 {
+		for message := range count {
+			body := amqp.Publishing{ContentType: "text/plain", Body: []byte("message " + strconv.Itoa(message))}
+			if err := channel.PublishWithContext(context.Background(), "", queue, false, false, body); err != nil {
+				return err
+			}
 		}
+		fmt.Println("sent", count, "messages")
 		time.Sleep(time.Duration(pause) * time.Second)
 	}
-	fmt.Println("sent", count, "messages")
 	// What was written before the end of a channel has arrived when the end is confirmed.
 	return errors.Join(channel.Close(), connection.Close())
 }
