@@ -25,8 +25,9 @@ use crate::bench::Bench;
 use crate::expected::{same, trigger};
 
 /// What each scaler of ours imports.
-const USED: [(&str, &[&str]); 4] = [
+const USED: [(&str, &[&str]); 5] = [
     ("cpu-memory", &["types"]),
+    ("cron", &["types"]),
     ("metrics-api", &["types", "http"]),
     ("rabbitmq", &["types", "amqp", "http"]),
     ("redis", &["types", "redis"]),
