@@ -1,5 +1,5 @@
-//! Building scaler components: every crate under `scalers/` into `target/scalers/`, every test guest under
-//! `tests/guests/` into `target/guests/`.
+//! Building scaler components: every crate under `scalers/` into `target/scalers/`, every example under `sdk/examples/`
+//! into `target/examples/`, every test guest under `tests/guests/` into `target/guests/`.
 //!
 //! Cargo decides what is out of date; encoding is done again only for a module that is newer than its component. It
 //! installs nothing: which toolchain can build for WebAssembly is asked, and setting one up is for `setup`.
@@ -42,7 +42,7 @@ pub fn build_all() -> Result<Vec<PathBuf>> {
     Ok(guests.into_iter().map(|guest| guest.component).collect())
 }
 
-/// The crates of the workspace that lie in one of the two folders.
+/// The crates of the workspace that lie in one of the three folders.
 fn find() -> Result<Vec<Guest>> {
     let output = Command::new("cargo")
         .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
@@ -56,9 +56,11 @@ fn find() -> Result<Vec<Guest>> {
 
     let root = paths::root();
     let mut guests = Vec::new();
-    for (sources, components) in
-        [(root.join("scalers"), paths::scalers()), (root.join("tests/guests"), paths::target().join("guests"))]
-    {
+    for (sources, components) in [
+        (root.join("scalers"), paths::scalers()),
+        (root.join("sdk/examples"), paths::examples()),
+        (root.join("tests/guests"), paths::target().join("guests")),
+    ] {
         let mut found: Vec<Guest> =
             packages.iter().filter_map(|package| guest(package, &sources, &components)).collect();
         found.sort_by(|left, right| left.component.cmp(&right.component));

@@ -59,6 +59,12 @@ pub fn scalers() -> PathBuf {
     target().join("scalers")
 }
 
+/// The components of the SDK's examples.
+#[must_use]
+pub fn examples() -> PathBuf {
+    target().join("examples")
+}
+
 /// The search path for processes that we start.
 #[must_use]
 pub fn search_path() -> String {

@@ -80,7 +80,7 @@ pub struct TriggerDraft {
     pub metric_type: Option<String>,
     /// `authenticationRef`, where there is one.
     pub authentication: Option<AuthenticationDraft>,
-    /// `useCachedMetrics`: accepted and without effect, because every metric is answered from memory.
+    /// `useCachedMetrics`: without effect, because every metric is answered from memory; refused where KEDA refuses it.
     pub cached: bool,
 }
 
@@ -92,6 +92,8 @@ pub const WHEN_ABSENT_ANNOTATION: &str = "bellows.dev/when-absent";
 const PAUSES: [&str; 4] = ["paused", "paused-replicas", "paused-scale-in", "paused-scale-out"];
 /// Longest name of an HPA: it becomes a label's value.
 const NAME_MAX: usize = 63;
+/// Trigger types of which there is nothing to keep.
+const NEVER_CACHED: [&str; 3] = ["cpu", "memory", "cron"];
 /// Most triggers of one object; KEDA has no bound, an HPA of more than this is of no use to anyone.
 const TRIGGERS_MAX: usize = 100;
 
@@ -208,6 +210,10 @@ impl Draft {
             }
             if let Some(Err(problem)) = trigger.authentication.as_ref().map(|draft| draft.key(&key.namespace)) {
                 problems.push(problem.under(&at("authenticationRef")));
+            }
+            if trigger.cached && NEVER_CACHED.contains(&trigger.kind.as_str()) {
+                let message = format!("has no meaning for {}, which asks no source; leave it out", trigger.kind);
+                problems.push(Problem::new(at("useCachedMetrics"), message));
             }
             if let Err(message) = metric_type(trigger) {
                 problems.push(Problem::new(at("metricType"), message));
@@ -327,6 +333,17 @@ mod tests {
         );
         let fallback = FallbackDraft { failure_threshold: 3, replicas: -1, behavior: None };
         check(|draft| draft.fallback = Some(fallback), "spec.fallback.replicas");
+    }
+
+    #[test]
+    fn what_asks_no_source_keeps_no_answer_and_the_others_may() {
+        for kind in ["cpu", "memory", "cron"] {
+            let trigger = TriggerDraft { kind: kind.into(), cached: true, ..TriggerDraft::default() };
+            check(|draft| draft.triggers[0] = trigger, "spec.triggers[0].useCachedMetrics");
+        }
+        let mut draft = draft();
+        draft.triggers[0].cached = true;
+        assert_eq!(draft.problems(&ObjectKey::new("default", "web")), []);
     }
 
     #[test]

@@ -3,13 +3,14 @@
 //! The same file is run twice: natively by the scaler's own test, and through the built component by the host's. A case
 //! says everything that it expects; a key that is not known is an error, so that no expectation is overlooked.
 
-use serde::Deserialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
 
-use super::{NAMESPACE, Script};
+use super::{NAMESPACE, NEW_YEAR, Script};
 use crate::component::Trigger;
 use crate::failure::{Detail, Failure};
 use crate::native::NativeMetric;
-use crate::scaler::{Metric, Problem, Reading, TargetType};
+use crate::scaler::{Instant, Metric, Problem, Reading, TargetType};
 
 mod run;
 mod scripted;
@@ -30,6 +31,9 @@ pub struct Case {
     /// The settings as the user wrote them; text, as in a manifest.
     #[serde(default)]
     pub settings: std::collections::BTreeMap<String, String>,
+    /// When it is measured, as RFC 3339 has it; the beginning of 2026 in UTC where it does not matter.
+    #[serde(default, deserialize_with = "moment")]
+    pub at: Option<Timestamp>,
     /// What the source answers, question by question.
     #[serde(default)]
     pub replies: Vec<Answer>,
@@ -184,7 +188,21 @@ pub fn read(file: &str) -> Result<Vec<Case>, toml::de::Error> {
     toml::from_str::<File>(file).map(|file| file.case)
 }
 
+fn moment<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Timestamp>, D::Error> {
+    String::deserialize(text)?.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
 impl Case {
+    /// When it is measured.
+    pub fn instant(&self) -> Instant {
+        // What comes before 1970 is no instant of the contract, and no case of any use.
+        let told = self.at.and_then(|at| {
+            let nanoseconds = at.subsec_nanosecond().try_into().ok()?;
+            Some(Instant { seconds: at.as_second().try_into().ok()?, nanoseconds })
+        });
+        told.unwrap_or(NEW_YEAR)
+    }
+
     /// The trigger.
     pub fn trigger(&self) -> Trigger {
         Trigger {
@@ -267,5 +285,27 @@ impl Told {
             Kind::Absent => Failure::Absent(detail),
             Kind::Invalid => Failure::Invalid(detail),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instant(at: &str) -> Result<Instant, String> {
+        let file = format!("[[case]]\nname = 'now'\ntrigger-type = 'x'\n{at}");
+        read(&file).map(|cases| cases[0].instant()).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn a_case_is_measured_when_it_says_so_and_else_at_the_beginning_of_2026() {
+        assert_eq!(instant(""), Ok(NEW_YEAR));
+        let spring = Instant { seconds: 1_774_746_000, nanoseconds: 500_000_000 };
+        assert_eq!(instant("at = '2026-03-29T03:00:00.5+02:00'"), Ok(spring));
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_an_error_of_the_file() {
+        assert!(instant("at = 'noon'").unwrap_err().contains("noon"));
     }
 }

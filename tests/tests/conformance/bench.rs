@@ -84,8 +84,9 @@ impl Bench {
     /// Measures triggers of one case in one call, and says what was asked meanwhile.
     pub(crate) fn measure(&self, scaler: &Scaler, case: &Case, triggers: Vec<Trigger>) -> Result<(Measured, Rounds)> {
         self.servers.0.lock().unwrap_or_else(PoisonError::into_inner).insert(case.name.clone(), Server::of(case));
+        let at = case.instant();
         let call = Call {
-            at: jiff::Timestamp::new(1_767_225_600, 0)?,
+            at: jiff::Timestamp::new(i64::try_from(at.seconds)?, i32::try_from(at.nanoseconds)?)?,
             namespace: case.name.clone(),
             connections: Arc::new(connections(scaler, case)),
             triggers: triggers.into_iter().map(Arc::new).collect(),

@@ -1,5 +1,5 @@
-//! Every scaler as it is shipped: the component that was built, run by the host's own engine against its `cases.toml`,
-//! with replies by script. One case, one test.
+//! Every scaler as it is shipped, and every example: the component that was built, run by the host's own engine against its
+//! `cases.toml`, with replies by script. One case, one test.
 //!
 //! Started as `conformance compile INPUT OUTPUT`, it is the child process in which the engine compiles.
 
@@ -25,8 +25,9 @@ use crate::bench::Bench;
 use crate::expected::{same, trigger};
 
 /// What each scaler of ours imports.
-const USED: [(&str, &[&str]); 4] = [
+const USED: [(&str, &[&str]); 5] = [
     ("cpu-memory", &["types"]),
+    ("cron", &["types"]),
     ("metrics-api", &["types", "http"]),
     ("rabbitmq", &["types", "amqp", "http"]),
     ("redis", &["types", "redis"]),
@@ -62,9 +63,16 @@ fn trials() -> Result<Vec<Trial>> {
         let name = name.to_owned();
         trials.push(trial(format!("{name}: imports nothing that it does not use"), move || imports_only(&name, used)));
     }
-    for component in components.into_iter().filter(|component| component.starts_with(paths::scalers())) {
+    for component in components {
+        let sources = if component.starts_with(paths::scalers()) {
+            "scalers"
+        } else if component.starts_with(paths::examples()) {
+            "sdk/examples"
+        } else {
+            continue;
+        };
         let name = component.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let file = paths::root().join("scalers").join(&name).join("cases.toml");
+        let file = paths::root().join(sources).join(&name).join("cases.toml");
         let text = fs::read_to_string(&file).with_context(|| format!("{name} has no cases"))?;
         for case in cases::read(&text).with_context(|| format!("cannot read {}", file.display()))? {
             let (bench, component) = (Arc::clone(&bench), component.clone());

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use super::{Case, Scripted, Words, read};
 use crate::native::Native;
 use crate::scaler::Scaler;
-use crate::testing::{NEW_YEAR, measure, plan, plan_native};
+use crate::testing::{measure, plan, plan_native};
 
 /// Runs the cases of a scaler's file that are of its trigger type.
 ///
@@ -43,7 +43,7 @@ fn run_one<T: Scaler<Connection: Scripted>>(case: &Case) -> Vec<String> {
         missed.extend(expect(case, "plan", &plan::<T>(&trigger), &case.planned()));
     }
     let mut script = case.script::<T::Connection>();
-    let found = measure::<T>(NEW_YEAR, &[trigger], &mut script).pop();
+    let found = measure::<T>(case.instant(), &[trigger], &mut script).pop();
     if let Some(wanted) = case.measured() {
         let found = found.map(|result| result.map(|measured| measured.reading));
         missed.extend(expect(case, "measure", &found, &Some(wanted)));
