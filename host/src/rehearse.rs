@@ -6,8 +6,10 @@
 
 mod expected;
 mod properties;
+mod record;
 mod servers;
 mod words;
+mod written;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,7 +30,9 @@ use bellows_wasm::{
 use servers::{Server, Servers};
 
 pub use expected::trigger;
+pub use record::Recorder;
 pub use words::{metrics as metrics_in_words, outcome as outcome_in_words, rounds as rounds_in_words};
+pub use written::case as written;
 
 /// Far longer than a call without a source can take, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(30);

@@ -46,6 +46,10 @@ metric   redis-jobs, target 5 (AverageValue)
 reading  redis-jobs 3, active
 ";
     assert_eq!((done.code, &*done.out), (0, expected), "{}", done.err);
+    let recorded = run(&["--record", "cases.toml"]);
+    assert!(recorded.out.contains("recorded in cases.toml\n"), "{}{}", recorded.out, recorded.err);
+    let held = desk.bellows(&["scaler", "test", &redis]);
+    assert_eq!((held.code, &*held.out), (0, "ok    recorded\n1 case, all as expected\n"), "{}", held.err);
     let credentials = run(&["--set-auth-from-env", "password=BELLOWS_NO_SUCH_VARIABLE"]);
     assert_eq!(credentials.code, 2);
     assert!(credentials.err.contains("there is no variable BELLOWS_NO_SUCH_VARIABLE"), "{}", credentials.err);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use bellows_core::grant::Cidr;
 use bellows_core::reading::Outcome;
-use bellows_core::scaler::Trigger;
+use bellows_core::scaler::{Metric, Trigger};
 use bellows_sdk::testing::cases::Case;
 use bellows_wasm::Scaler;
 
@@ -62,6 +62,9 @@ pub(super) struct RunArguments {
     /// Reach addresses that are refused otherwise (link-local, metadata, multicast); may be repeated
     #[arg(long, value_name = "CIDR", requires = "live")]
     allow_egress: Vec<Cidr>,
+    /// Append the poll to a file of cases: settings, replies, and what came of them; no credential is in it
+    #[arg(long, value_name = "FILE", requires = "live", conflicts_with_all = ["every", "count"])]
+    record: Option<PathBuf>,
     /// Poll again and again, with this time between polls: 500ms, 5s, 2m
     #[arg(long, value_name = "TIME", value_parser = time)]
     every: Option<Duration>,
@@ -100,32 +103,32 @@ fn rehearse(
     case.settings.extend(arguments.set.iter().map(|set| (set.name.clone(), set.value.clone())));
     let trigger = trigger(&case, "default/rehearsal/0");
     workshop.runtime.block_on(async {
-        if !plan(scaler, &trigger).await {
+        if plan(scaler, &trigger).await.is_none() {
             return Ok(ExitCode::FAILURE);
         }
         poll(arguments, || async {
             let (measured, rounds) = workshop.stage.measure(scaler, &case, vec![trigger.clone()]).await;
             println!("asked    {}", rounds_in_words(&rounds));
-            measured.outcomes
+            Ok(measured.outcomes)
         })
         .await
     })
 }
 
-/// Prints the metrics of a trigger, or what is wrong with its settings; whether there is something to poll.
-async fn plan(scaler: &Scaler, trigger: &Trigger) -> bool {
+/// Prints the metrics of a trigger, or what is wrong with its settings; nothing where there is nothing to poll.
+async fn plan(scaler: &Scaler, trigger: &Trigger) -> Option<Vec<Metric>> {
     match scaler.plan(trigger).await {
         Ok(metrics) => {
             println!("metric   {}", metrics_in_words(&metrics));
-            true
+            Some(metrics)
         }
         Err(bellows_wasm::PlanError::Problems(problems)) => {
             problems.iter().for_each(|problem| println!("problem  {problem}"));
-            false
+            None
         }
         Err(bellows_wasm::PlanError::Failed(failure)) => {
             println!("failed   {failure}");
-            false
+            None
         }
     }
 }
@@ -133,12 +136,12 @@ async fn plan(scaler: &Scaler, trigger: &Trigger) -> bool {
 /// Polls as often as was asked for, and prints what each gave.
 async fn poll<F>(arguments: &RunArguments, ask: impl Fn() -> F) -> anyhow::Result<ExitCode>
 where
-    F: Future<Output = Vec<Outcome>>,
+    F: Future<Output = anyhow::Result<Vec<Outcome>>>,
 {
     let mut left = arguments.count.or(arguments.every.is_none().then_some(1));
     let mut good = true;
     loop {
-        let outcomes = ask().await;
+        let outcomes = ask().await?;
         for outcome in &outcomes {
             good &= outcome.is_ok();
             println!("{}", told(outcome));

@@ -1,6 +1,8 @@
 //! Polls of a real source: the settings are resolved as those of a trigger are, and the connections are the host's.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,11 +12,12 @@ use anyhow::{Context, bail};
 use bellows_core::grant::{Cidr, EgressPolicy};
 use bellows_core::parameter::{self, Sources};
 use bellows_core::scaler::{Trigger, TriggerType};
-use bellows_wasm::{Call, Engine, EngineSettings, Limits, NetworkSettings, Scaler};
+use bellows_wasm::{Call, Engine, EngineSettings, Limits, NetworkSettings, Scaler, Sources as Lent};
 use tokio::runtime::Runtime;
 
 use super::{RunArguments, Setting, pairs, plan, poll};
 use crate::clock;
+use crate::rehearse::{self, Recorder};
 
 /// Time for one poll; the host's own.
 const DEADLINE: Duration = Duration::from_secs(7);
@@ -25,7 +28,12 @@ const NAMESPACE: &str = "default";
 
 pub(super) fn run(arguments: &RunArguments, runtime: &Runtime, component: &Path) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
-        let loading = engine(arguments)?.load(component).await;
+        let network = network(arguments)?;
+        let pools = bellows_wasm::pools(&network).context("cannot set up the network")?;
+        let recorder = Recorder::of(pools.clone());
+        // Only one poll is ever recorded, so what is kept is bounded by what one call may ask.
+        let lent = if arguments.record.is_some() { recorder.sources() } else { pools };
+        let loading = engine(arguments, network, lent)?.load(component).await;
         let scaler = loading.with_context(|| format!("{} is refused, here as by the host", component.display()))?;
         let kind = kind(&scaler, arguments.kind.as_deref())?;
         let authentication = authentication(arguments)?;
@@ -55,9 +63,7 @@ pub(super) fn run(arguments: &RunArguments, runtime: &Runtime, component: &Path)
             metric_type: None,
             settings: settings.settings,
         };
-        if !plan(&scaler, &trigger).await {
-            return Ok(ExitCode::FAILURE);
-        }
+        let Some(planned) = plan(&scaler, &trigger).await else { return Ok(ExitCode::FAILURE) };
         let (clock, trigger, connections) = (clock::start(), Arc::new(trigger), Arc::new(settings.connections));
         poll(arguments, || {
             let call = Call {
@@ -68,22 +74,42 @@ pub(super) fn run(arguments: &RunArguments, runtime: &Runtime, component: &Path)
                 deadline: DEADLINE,
             };
             let scaler = Arc::clone(&scaler);
-            async move { scaler.measure(call).await.outcomes }
+            let (recorder, planned, trigger) = (&recorder, &planned, &trigger);
+            async move {
+                let outcomes = scaler.measure(call).await.outcomes;
+                if let (Some(file), [outcome]) = (&arguments.record, outcomes.as_slice()) {
+                    let case = rehearse::written("recorded", trigger, planned, recorder, outcome);
+                    case.map_err(anyhow::Error::msg).and_then(|case| append(file, &case))?;
+                    println!("recorded in {}", file.display());
+                }
+                Ok(outcomes)
+            }
         })
         .await
     })
 }
 
-fn engine(arguments: &RunArguments) -> anyhow::Result<Engine> {
+fn network(arguments: &RunArguments) -> anyhow::Result<NetworkSettings> {
     let here = HERE.iter().map(|block| block.parse::<Cidr>()).collect::<Result<Vec<_>, _>>()?;
     let allowed = here.into_iter().chain(arguments.allow_egress.iter().copied()).collect();
+    Ok(NetworkSettings { egress: EgressPolicy::new(allowed), ..NetworkSettings::default() })
+}
+
+fn engine(arguments: &RunArguments, network: NetworkSettings, lent: Lent) -> anyhow::Result<Engine> {
     let settings = EngineSettings {
         cache: arguments.workshop.folder()?,
         compiler: crate::cli::compiler()?,
         limits: Limits::default(),
-        network: NetworkSettings { egress: EgressPolicy::new(allowed), ..NetworkSettings::default() },
+        network,
     };
-    Engine::new(settings).context("cannot start the engine for scalers")
+    Engine::with_sources(settings, lent).context("cannot start the engine for scalers")
+}
+
+/// Adds a case to a file, which is made where it is missing.
+fn append(file: &Path, case: &str) -> anyhow::Result<()> {
+    let opened = fs::OpenOptions::new().append(true).create(true).open(file);
+    let written = opened.and_then(|mut opened| write!(opened, "\n{case}"));
+    written.with_context(|| format!("--record: cannot write {}", file.display()))
 }
 
 fn kind<'a>(scaler: &'a Scaler, wanted: Option<&str>) -> anyhow::Result<&'a TriggerType> {
