@@ -2,10 +2,13 @@
 
 pub mod check;
 pub mod compile;
+pub mod completions;
 pub mod crds;
+pub mod man;
 mod planner;
 pub mod release;
 pub mod run;
+pub mod scaler;
 pub mod why;
 
 use std::process::ExitCode;
@@ -32,6 +35,12 @@ enum Command {
     Crds,
     /// Take the finalizer off ScaledObjects that no host serves any more; the chart does it after uninstalling
     Release(release::ReleaseArguments),
+    /// Write, build, test and measure scalers of your own
+    Scaler(scaler::ScalerArguments),
+    /// Print completions for a shell
+    Completions(completions::CompletionsArguments),
+    /// Write man pages into a folder
+    Man(man::ManArguments),
     /// Compile a component; what `run` starts as a process of its own, with limits
     #[command(hide = true)]
     Compile(compile::CompileArguments),
@@ -45,8 +54,19 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Why(arguments) => why::run(arguments),
         Command::Crds => crds::print(&mut std::io::stdout().lock()).map(|()| ExitCode::SUCCESS),
         Command::Release(arguments) => release::run(arguments),
+        Command::Scaler(arguments) => scaler::run(arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments),
         Command::Compile(arguments) => compile::run(&arguments),
     }
+}
+
+/// This program again, as the child process that compiles components.
+fn compiler() -> anyhow::Result<bellows_wasm::Compiler> {
+    use anyhow::Context;
+    let program =
+        std::env::current_exe().context("cannot find the program itself, which compiles scalers as a child")?;
+    Ok(bellows_wasm::Compiler { program, arguments: vec!["compile".into()] })
 }
 
 /// A runtime for commands that talk to a cluster.

@@ -12,6 +12,7 @@ pub mod driver;
 pub mod kube;
 pub mod plan;
 pub mod poll;
+pub mod rehearse;
 pub mod scalers;
 pub mod serve;
 pub mod telemetry;

@@ -63,7 +63,8 @@ impl Poller {
                 "the scaler was replaced or removed",
             );
             let outcomes = poll.triggers.iter().map(|_| Err(gone.clone())).collect();
-            return Measured { endpoint: bellows_wasm::Endpoint::Unused, outcomes, exchanges: Vec::new() };
+            let endpoint = bellows_wasm::Endpoint::Unused;
+            return Measured { endpoint, outcomes, exchanges: Vec::new(), usage: bellows_wasm::Usage::default() };
         };
         let call = Call {
             at: (self.clock)().wall,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use bellows_core::problem::Problem;
 use bellows_core::scaler::{Metric, Trigger, TriggerType};
-use bellows_wasm::{Compiler, Engine, EngineSettings, Limits, NetworkSettings, PlanError};
+use bellows_wasm::{Engine, EngineSettings, Limits, NetworkSettings, PlanError};
 use tokio::runtime::Runtime;
 
 use crate::check::Planner;
@@ -24,11 +24,9 @@ impl Components {
     /// Loads the components of `folder`; what cannot be loaded is logged.
     pub(super) fn load(folder: &Path, cache: PathBuf) -> anyhow::Result<Self> {
         let runtime = super::runtime()?;
-        let program =
-            std::env::current_exe().context("cannot find the program itself, which compiles scalers as a child")?;
         let settings = EngineSettings {
             cache,
-            compiler: Compiler { program, arguments: vec!["compile".into()] },
+            compiler: super::compiler()?,
             limits: Limits::default(),
             network: NetworkSettings::default(),
         };

@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use tokio::time::{Duration, Instant};
 
 use crate::lending::Exchange;
+use crate::limits::Usage;
 use crate::scaler::{Endpoint, Measured};
 
 /// Runs of one call. One culprit among 1,000 is found in 1 + 2 × log2(1,000) = 21 runs; three times that finds three.
@@ -28,6 +29,7 @@ pub(crate) struct RunResult {
     pub(crate) endpoint: Endpoint,
     pub(crate) outcomes: Result<Vec<Outcome>, Failure>,
     pub(crate) exchanges: Vec<Exchange>,
+    pub(crate) usage: Usage,
 }
 
 /// Measures all triggers, within twice the deadline.
@@ -36,6 +38,7 @@ pub(crate) async fn measure(run: &dyn Run, triggers: &[Arc<Trigger>], deadline: 
     let mut endpoint = Endpoint::Unused;
     let mut outcomes: Vec<Option<Outcome>> = vec![None; triggers.len()];
     let mut exchanges = Vec::new();
+    let mut usage = Usage::default();
     let mut waiting = Vec::from([Range { start: 0, end: triggers.len() }]);
     let mut runs = 0;
     while let Some(range) = waiting.pop() {
@@ -50,6 +53,7 @@ pub(crate) async fn measure(run: &dyn Run, triggers: &[Arc<Trigger>], deadline: 
         let result = run.run(part, end.min(Instant::now() + deadline)).await;
         endpoint = endpoint.and(result.endpoint);
         exchanges.extend(result.exchanges);
+        usage = usage.or_more(result.usage);
         match result.outcomes {
             Ok(found) => place(&mut outcomes, range, found),
             Err(failure) if failure.blame == Blame::Scaler && part.len() > 1 => {
@@ -62,7 +66,7 @@ pub(crate) async fn measure(run: &dyn Run, triggers: &[Arc<Trigger>], deadline: 
     }
     let missing = || Err(Failure::new(FailureKind::Transient, Blame::Host, "outcome", "the call left no outcome"));
     let outcomes = outcomes.into_iter().map(|outcome| attribute(outcome.unwrap_or_else(missing), &endpoint)).collect();
-    Measured { endpoint, outcomes, exchanges }
+    Measured { endpoint, outcomes, exchanges, usage }
 }
 
 fn place(outcomes: &mut [Option<Outcome>], range: Range<usize>, found: Vec<Outcome>) {
@@ -107,7 +111,7 @@ mod tests {
             Box::pin(async move {
                 tokio::time::sleep(self.takes).await;
                 let outcomes = if crash { Err(breach("trap", "unreachable")) } else { Ok(vec![Ok(vec![]); count]) };
-                RunResult { endpoint: Endpoint::Answered, outcomes, exchanges: Vec::new() }
+                RunResult { endpoint: Endpoint::Answered, outcomes, exchanges: Vec::new(), usage: Usage::default() }
             })
         }
     }

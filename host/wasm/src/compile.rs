@@ -155,7 +155,7 @@ pub(crate) fn artifact_name(engine: &wasmtime::Engine, digest: &str) -> String {
 }
 
 /// SHA-256 of a component, in hexadecimal.
-pub(crate) fn digest(component: &[u8]) -> String {
+pub fn digest(component: &[u8]) -> String {
     hexadecimal(&Sha256::digest(component))
 }
 

@@ -13,6 +13,7 @@ use crate::capability::amqp::{AmqpSource, Inspected};
 use crate::capability::http::{HttpRequest, HttpResponse, HttpSource};
 use crate::capability::redis::{RedisSource, Replies};
 use crate::capability::workload::PodSource;
+use crate::limits::Usage;
 use crate::printable;
 use crate::scaler::Endpoint;
 
@@ -44,6 +45,8 @@ pub(crate) struct Seen {
     pub(crate) endpoint: Endpoint,
     /// What was asked over HTTP.
     pub(crate) exchanges: Vec<Exchange>,
+    /// What the guest used of its bounds.
+    pub(crate) usage: Usage,
 }
 
 impl Seen {

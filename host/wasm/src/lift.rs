@@ -204,6 +204,12 @@ pub(crate) fn problems(guest: Vec<plugin::Problem>) -> Vec<Problem> {
     guest.into_iter().take(ENTRIES_MAX).map(problem).collect()
 }
 
+/// Values that are NaN or infinite.
+pub(crate) fn not_numbers(guest: &[Result<Vec<plugin::Reading>, GuestFailure>]) -> u32 {
+    let readings = guest.iter().flatten().flatten();
+    u32::try_from(readings.filter(|reading| !reading.value.is_finite()).count()).unwrap_or(u32::MAX)
+}
+
 pub(crate) fn outcome(guest: Result<Vec<plugin::Reading>, GuestFailure>) -> Outcome {
     let readings = guest.map_err(bindings::failure_from_guest)?;
     if readings.len() > ENTRIES_MAX {
@@ -295,7 +301,10 @@ mod tests {
     #[test]
     fn a_value_that_is_no_number_is_read_as_zero() {
         let reading = |value| plugin::Reading { metric: "m".into(), value, active: true, attributes: vec![] };
-        let readings = outcome(Ok(vec![reading(f64::NAN), reading(-3.0), reading(2.5)])).unwrap();
+        let told = [Ok(vec![reading(f64::NAN), reading(-3.0), reading(2.5)])];
+        assert_eq!(not_numbers(&told), 1);
+        let [told] = told;
+        let readings = outcome(told).unwrap();
         assert_eq!(readings.iter().map(|reading| reading.value).collect::<Vec<_>>(), [0.0, 0.0, 2.5]);
     }
 

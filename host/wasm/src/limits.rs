@@ -92,6 +92,29 @@ impl Exceeded {
     }
 }
 
+/// What one run of a component used of its bounds; of several runs, the most that any one used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of linear memory, all memories of the instance together.
+    pub memory_bytes: usize,
+    /// Calls from the guest to the host.
+    pub host_calls: u32,
+    /// Values that were no numbers (NaN or infinite), and were read as 0.
+    pub not_numbers: u32,
+}
+
+impl Usage {
+    /// The most of each.
+    #[must_use]
+    pub fn or_more(self, other: Self) -> Self {
+        Self {
+            memory_bytes: self.memory_bytes.max(other.memory_bytes),
+            host_calls: self.host_calls.max(other.host_calls),
+            not_numbers: self.not_numbers.max(other.not_numbers),
+        }
+    }
+}
+
 /// What one call has used so far.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -114,6 +137,11 @@ impl Budget {
         self.host_calls += 1;
         let over = self.host_calls > self.limits.host_calls_max;
         if over { Err(Exceeded::HostCalls(self.limits.host_calls_max)) } else { Ok(()) }
+    }
+
+    /// What was used until now. Memory does not shrink, so this is also the most.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage { memory_bytes: self.memory_bytes, host_calls: self.host_calls, not_numbers: 0 }
     }
 
     fn tick(&mut self) -> Result<(), Exceeded> {

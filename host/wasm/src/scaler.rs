@@ -19,7 +19,7 @@ use crate::capability::log::{LogBudget, LogView};
 use crate::capability::memo::MemoView;
 use crate::engine::Runtime;
 use crate::lending::{Exchange, Lending, Seen};
-use crate::limits::Budget;
+use crate::limits::{Budget, Usage};
 use crate::state::State;
 use crate::{failure, lift, limits};
 
@@ -73,6 +73,8 @@ pub struct Measured {
     pub outcomes: Vec<Outcome>,
     /// Requests that the component made over HTTP.
     pub exchanges: Vec<Exchange>,
+    /// What the component used of its bounds.
+    pub usage: Usage,
 }
 
 /// Why there is no plan.
@@ -143,7 +145,10 @@ impl Run for Measuring<'_> {
             triggers: triggers.iter().map(|trigger| trigger.id.clone()).collect(),
         };
         Box::pin(async move {
-            let (answer, Seen { endpoint, exchanges }) = self.guest.ask(lent, question, until).await;
+            let (answer, Seen { endpoint, exchanges, mut usage }) = self.guest.ask(lent, question, until).await;
+            if let Ok(Answer::Measure(results)) = &answer {
+                usage.not_numbers = lift::not_numbers(results);
+            }
             let outcomes = answer.map(|answer| match answer {
                 Answer::Measure(results) if results.len() == count => results.into_iter().map(lift::outcome).collect(),
                 Answer::Measure(results) => {
@@ -152,7 +157,7 @@ impl Run for Measuring<'_> {
                 }
                 _ => vec![Err(lift::breach("answer", "an answer to another question")); count],
             });
-            RunResult { endpoint, outcomes, exchanges }
+            RunResult { endpoint, outcomes, exchanges, usage }
         })
     }
 }
@@ -201,7 +206,9 @@ impl Guest {
             Ok(answer) => answer,
             Err(_elapsed) => Err(failure::deadline(allowed)),
         };
-        (answer, std::mem::take(&mut store.data_mut().lending.seen))
+        let state = store.data_mut();
+        let usage = state.budget.usage();
+        (answer, Seen { usage, ..std::mem::take(&mut state.lending.seen) })
     }
 
     fn state(&self, lent: Lent, until: Instant, allowed: Duration) -> State {

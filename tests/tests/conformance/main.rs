@@ -4,25 +4,23 @@
 //! Started as `conformance compile INPUT OUTPUT`, it is the child process in which the engine compiles.
 
 mod bench;
-mod expected;
-mod servers;
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
+use bellows::rehearse::trigger;
 use bellows_core::scaler::Trigger;
 use bellows_sdk::testing::cases;
 use bellows_tests::{guests, paths};
 use bellows_wasm::{Limits, compile};
 use libtest_mimic::{Arguments, Failed, Trial};
-use wit_component::DecodedWasm;
 
 use crate::bench::Bench;
-use crate::expected::{same, trigger};
 
 /// What each scaler of ours imports.
 const USED: [(&str, &[&str]); 5] = [
@@ -100,7 +98,7 @@ fn hundred(bench: &Bench) -> Result<()> {
         ..trigger(&case, &format!("default/{key}/0"))
     };
     let scaler = bench.load(&paths::scalers().join("redis.wasm"))?;
-    let (measured, rounds) = bench.measure(&scaler, &case, keys.iter().map(of_key).collect())?;
+    let (measured, rounds) = bench.measure(&scaler, &case, keys.iter().map(of_key).collect());
     let readings = measured.outcomes.into_iter().flatten().flatten();
     same("the values", readings.map(|reading| reading.value).collect(), (0..100).map(f64::from).collect::<Vec<_>>())?;
     same("commands in each round trip", rounds.iter().map(Vec::len).collect(), vec![100, 100])
@@ -126,7 +124,7 @@ fn hundred_queues(bench: &Bench) -> Result<()> {
         ..trigger(&case, &format!("default/queue-{index}/0"))
     };
     let scaler = bench.load(&paths::scalers().join("rabbitmq.wasm"))?;
-    let (measured, rounds) = bench.measure(&scaler, &case, (100..200).map(of_queue).collect())?;
+    let (measured, rounds) = bench.measure(&scaler, &case, (100..200).map(of_queue).collect());
     let readings = measured.outcomes.into_iter().flatten().flatten();
     same("the values", readings.map(|reading| reading.value).collect(), (100..200).map(f64::from).collect::<Vec<_>>())?;
     same("requests in each round trip", rounds.iter().map(Vec::len).collect(), vec![1])
@@ -147,11 +145,13 @@ fn imports_only(name: &str, used: &[&str]) -> Result<()> {
 
 /// The interfaces that a component imports, by their full names.
 fn imports(component: &Path) -> Result<Vec<String>> {
-    let DecodedWasm::Component(resolve, world) = wit_component::decode(&fs::read(component)?)? else {
-        bail!("{} is no component", component.display());
-    };
-    let world = resolve.worlds.get(world).context("a component has a world")?;
-    Ok(world.imports.keys().map(|key| resolve.name_world_key(key)).collect())
+    Ok(bellows_build::interfaces(&fs::read(component)?)?.imports)
+}
+
+/// Fails with both, where they differ.
+fn same<T: Debug + PartialEq>(what: &str, found: T, expected: T) -> Result<()> {
+    ensure!(found == expected, "{what}: found {found:?}, expected {expected:?}");
+    Ok(())
 }
 
 fn building_again_changes_nothing() -> Result<()> {

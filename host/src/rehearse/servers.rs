@@ -18,21 +18,21 @@ use bellows_wasm::{
 use futures::future::{BoxFuture, FutureExt as _, ready};
 use tokio::time::Instant;
 
-use crate::expected::told;
+use super::expected::told;
 
 /// They are told apart by the host that a connection names, or by the namespace of the call: both are the name of the case.
 #[derive(Default)]
-pub(crate) struct Servers(pub(crate) Mutex<BTreeMap<String, Server>>);
+pub(super) struct Servers(pub(super) Mutex<BTreeMap<String, Server>>);
 
 /// What a case says of its source, and what that source was asked.
-pub(crate) struct Server {
+pub(super) struct Server {
     case: Case,
     /// One list of questions for each round trip.
-    pub(crate) rounds: Vec<Vec<Words>>,
+    pub(super) rounds: Vec<Vec<Words>>,
 }
 
 impl Server {
-    pub(crate) fn of(case: &Case) -> Self {
+    pub(super) fn of(case: &Case) -> Self {
         Self { case: case.clone(), rounds: Vec::new() }
     }
 

@@ -2,9 +2,6 @@
 //!
 //! Whose a failure is is not for a case to say, so all are compared as the source's.
 
-use std::fmt::Debug;
-
-use anyhow::{Result, ensure};
 use bellows_core::failure::{Blame, Failure, FailureKind};
 use bellows_core::problem::Problem;
 use bellows_core::reading::Outcome;
@@ -13,10 +10,10 @@ use bellows_sdk::testing::cases::{Case, Complaint, Kind, TargetKind, Told};
 use bellows_wasm::PlanError;
 
 /// Value and activity of the readings, or the failure.
-pub(crate) type Found = Result<Vec<(f64, bool)>, Failure>;
+pub(super) type Found = Result<Vec<(f64, bool)>, Failure>;
 
-/// The trigger of a case, by an id of its own.
-pub(crate) fn trigger(case: &Case, id: &str) -> Trigger {
+/// The trigger of a case, by an id of its own: `NAMESPACE/OBJECT/INDEX`.
+pub fn trigger(case: &Case, id: &str) -> Trigger {
     Trigger {
         id: id.to_owned(),
         trigger_type: case.trigger_type.clone(),
@@ -26,7 +23,7 @@ pub(crate) fn trigger(case: &Case, id: &str) -> Trigger {
 }
 
 /// What must be planned, where the case says so.
-pub(crate) fn plan(case: &Case) -> Option<Result<Vec<Metric>, PlanError>> {
+pub(super) fn plan(case: &Case) -> Option<Result<Vec<Metric>, PlanError>> {
     let metric = case.metric.as_ref().map(|metric| {
         let target_type = target_type(metric.target_type);
         Ok(vec![Metric::External { name: metric.name.clone(), target: metric.target, target_type }])
@@ -45,20 +42,20 @@ pub(crate) fn plan(case: &Case) -> Option<Result<Vec<Metric>, PlanError>> {
 }
 
 /// What must be measured, where the case says so.
-pub(crate) fn outcome(case: &Case) -> Option<Found> {
+pub(super) fn outcome(case: &Case) -> Option<Found> {
     let reading = case.reading.as_ref().map(|reading| Ok(vec![(reading.value, reading.active)]));
     reading.or_else(|| case.failure.as_ref().map(|failure| Err(told(failure))))
 }
 
 /// What was measured, in the form of `outcome`.
-pub(crate) fn found(outcome: Outcome) -> Found {
+pub(super) fn found(outcome: Outcome) -> Found {
     outcome
         .map(|readings| readings.iter().map(|reading| (reading.value, reading.active)).collect())
         .map_err(|failure| Failure::new(failure.kind, Blame::Source, failure.code, failure.message))
 }
 
 /// A failure as a case tells it.
-pub(crate) fn told(told: &Told) -> Failure {
+pub(super) fn told(told: &Told) -> Failure {
     let kind = match told.kind {
         Kind::Transient => FailureKind::Transient,
         Kind::Denied => FailureKind::Denied,
@@ -74,10 +71,4 @@ fn target_type(kind: TargetKind) -> TargetType {
         TargetKind::Value => TargetType::Value,
         TargetKind::Utilization => TargetType::Utilization,
     }
-}
-
-/// Fails with both, where they differ.
-pub(crate) fn same<T: Debug + PartialEq>(what: &str, found: T, expected: T) -> Result<()> {
-    ensure!(found == expected, "{what}: found {found:?}, expected {expected:?}");
-    Ok(())
 }
