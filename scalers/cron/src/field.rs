@@ -63,12 +63,10 @@ fn range(text: &str, field: &Field) -> Option<(u64, bool)> {
 impl Field {
     /// A number or a name, if it is one of this field.
     fn number(&self, text: &str) -> Option<u8> {
-        let mut number = self.least;
-        for name in self.names.as_bytes().chunks(3) {
+        for (number, name) in (self.least..).zip(self.names.as_bytes().chunks(3)) {
             if text.as_bytes().eq_ignore_ascii_case(name) {
                 return Some(number);
             }
-            number += 1;
         }
         text.parse().ok().filter(|number| (self.least..=self.most).contains(number))
     }
