@@ -189,7 +189,9 @@ pub fn read(file: &str) -> Result<Vec<Case>, toml::de::Error> {
 }
 
 fn moment<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Timestamp>, D::Error> {
-    String::deserialize(text)?.parse().map(Some).map_err(serde::de::Error::custom)
+    let text = String::deserialize(text)?;
+    let told = |error| serde::de::Error::custom(format!("{text:?} is no time as RFC 3339 has it: {error}"));
+    text.parse().map(Some).map_err(told)
 }
 
 impl Case {
@@ -306,6 +308,7 @@ mod tests {
 
     #[test]
     fn a_time_that_is_none_is_an_error_of_the_file() {
-        assert!(instant("at = 'noon'").unwrap_err().contains("noon"));
+        let told = instant("at = 'noon'").unwrap_err();
+        assert!(told.starts_with("\"noon\" is no time as RFC 3339 has it: "), "{told}");
     }
 }
