@@ -25,7 +25,7 @@ reading  redis-jobs 7, active
     assert_eq!(wrong.out, "problem  listLength: accepted is a whole number from 1, not \"many\"\n");
     let outage = desk.bellows(&["scaler", "run", &redis, "--cases", &cases, "--case", "a wrong password is denied"]);
     assert_eq!(outage.code, 1);
-    assert!(outage.out.contains("failed   denied, of the source: unauthorized: WRONGPASS"), "{}", outage.out);
+    assert!(outage.out.contains("failed   denied, of the operator: unauthorized: WRONGPASS"), "{}", outage.out);
 }
 
 #[test]

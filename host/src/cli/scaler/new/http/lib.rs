@@ -8,8 +8,8 @@ settings! {
     pub struct Waiting("@name@") over http {
         /// Address of what is asked for, path and query included.
         url: String = "url" feeds "uri",
-        /// Key of the number in the answer.
-        key: String = "key" or "waiting",
+        /// Field of the answer that holds the number.
+        field: String = "field" or "waiting",
         /// What each replica is to have of it.
         target: f64 = "target" or 10,
         /// A workload at zero is started when there is more than this.
@@ -20,7 +20,7 @@ settings! {
 impl Scaler for Waiting {
     /// What the HorizontalPodAutoscaler watches: its name must not change from call to call.
     fn metric(&self) -> Metric {
-        Metric::average_value(format!("@name@-{}", self.key), self.target)
+        Metric::average_value(format!("@name@-{}", self.field), self.target)
     }
 
     /// What is wrong with settings that are fine by their types.
@@ -35,8 +35,8 @@ impl Scaler for Waiting {
     /// Questions of all triggers of a call travel together, and `?` passes a failure on: an outage is never a number.
     async fn measure(&self, _at: Instant, http: &Http) -> Result<Reading> {
         let response = http.get(self.path()).await?;
-        let number = response.json()?.field(&self.key).and_then(|field| field.number());
-        let number = number.ok_or_else(|| unexpected(format!("the answer has no number {:?}", self.key)))?;
+        let number = response.json()?.field(&self.field).and_then(|field| field.number());
+        let number = number.ok_or_else(|| unexpected(format!("the answer has no number {:?}", self.field)))?;
         Ok(Reading::above(number, self.activation))
     }
 }
