@@ -153,12 +153,17 @@ async fn bind(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("{flag}: cannot listen on {address}"))
 }
 
-fn engine_settings(settings: &Settings) -> anyhow::Result<EngineSettings> {
+/// This program again, as the child process that compiles components.
+pub(crate) fn compiler() -> anyhow::Result<Compiler> {
     let program =
         std::env::current_exe().context("cannot find the program itself, which compiles scalers as a child")?;
+    Ok(Compiler { program, arguments: vec!["compile".into()] })
+}
+
+fn engine_settings(settings: &Settings) -> anyhow::Result<EngineSettings> {
     Ok(EngineSettings {
         cache: settings.cache.clone(),
-        compiler: Compiler { program, arguments: vec!["compile".into()] },
+        compiler: compiler()?,
         limits: Limits::default(),
         network: NetworkSettings {
             egress: EgressPolicy::new(settings.allowed.clone()),

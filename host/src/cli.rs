@@ -61,14 +61,6 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// This program again, as the child process that compiles components.
-fn compiler() -> anyhow::Result<bellows_wasm::Compiler> {
-    use anyhow::Context;
-    let program =
-        std::env::current_exe().context("cannot find the program itself, which compiles scalers as a child")?;
-    Ok(bellows_wasm::Compiler { program, arguments: vec!["compile".into()] })
-}
-
 /// A runtime for commands that talk to a cluster.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     use anyhow::Context;

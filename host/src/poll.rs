@@ -16,7 +16,7 @@ use crate::serve::Clock;
 use crate::telemetry::Telemetry;
 
 /// Time for one poll: a source that needs longer than half of the HPA's period is as good as down.
-const DEADLINE: Duration = Duration::from_secs(7);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(7);
 
 /// Performs polls.
 #[derive(Clone)]

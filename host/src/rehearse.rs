@@ -92,11 +92,18 @@ impl Stage {
         self.engine.load(component).await
     }
 
-    /// Holds a component to what a case expects of it; nothing is missing where it does as expected.
+    /// Holds a component to what a case expects of it and, with its settings and replies, to what is true of every good one;
+    /// nothing is missing where it does as expected.
     pub async fn hold(&self, scaler: &Scaler, case: &Case) -> Vec<Miss> {
         if let Some(miss) = unserved(scaler, case) {
             return vec![miss];
         }
+        let mut missed = self.compare(scaler, case).await;
+        missed.extend(properties::examine(self, scaler, case).await);
+        missed
+    }
+
+    async fn compare(&self, scaler: &Scaler, case: &Case) -> Vec<Miss> {
         let mut missed = Vec::new();
         let trigger = trigger(case, &id(case, 0));
         if let Some(plan) = expected::plan(case) {
@@ -117,14 +124,6 @@ impl Stage {
         let outage = case.outage.as_ref().map(|outage| expected::told(outage).of_endpoint());
         missed.extend(Miss::of("what the host saw fail", &failed, &outage, words::failure));
         missed
-    }
-
-    /// Holds a component to what is true of every good one, with the settings and replies of a case.
-    pub async fn examine(&self, scaler: &Scaler, case: &Case) -> Vec<Miss> {
-        if unserved(scaler, case).is_some() {
-            return Vec::new();
-        }
-        properties::examine(self, scaler, case).await
     }
 
     /// Measures triggers of one case in one call, and says what was asked meanwhile.

@@ -15,7 +15,7 @@ use anyhow::Result;
 
 use crate::chart::RELEASE;
 use crate::cluster::Cluster;
-use crate::services::{Bellows, BellowsOptions, Deployed, free_port, install, trust};
+use crate::services::{Bellows, BellowsOptions, Deployed, free_port, install, trust, wait_for_external_metrics};
 use crate::wait::Stop;
 
 /// Where Bellows of a scenario runs.
@@ -46,12 +46,7 @@ impl Host {
         };
         let mut bellows = Bellows::start(cluster, &options)?;
         bellows.wait_until_ready(stop, Duration::from_secs(60))?;
-        let registration = "apiservice/v1beta1.external.metrics.k8s.io";
-        let available = ["wait", "--for=condition=Available", registration, "--timeout=1s"];
-        cluster.wait_for("the external metrics API is available", Duration::from_secs(60), || {
-            bellows.process().check()?;
-            Ok(Some(cluster.kubectl(&available)?))
-        })?;
+        wait_for_external_metrics(cluster, Duration::from_secs(60), || bellows.process().check())?;
         Ok(Self::Process(Box::new(bellows)))
     }
 

@@ -14,7 +14,7 @@ mod redis;
 mod registry;
 mod relay;
 
-pub use bellows::{Bellows, BellowsOptions, install, install_rights};
+pub use bellows::{Bellows, BellowsOptions, install, install_rights, wait_for_external_metrics};
 pub use black_hole::BlackHole;
 pub use deployed::{Deployed, trust};
 pub use metrics_server::MetricsServer;

@@ -10,6 +10,7 @@ mod packages;
 use std::process::Command;
 
 use anyhow::Result;
+use bellows_build::Toolchain;
 
 use crate::paths;
 use crate::process::output;
@@ -92,9 +93,7 @@ pub fn prepare(needs: Needs) -> Result<()> {
 
 /// Whether the active toolchain can build components by itself.
 fn knows_wasm() -> bool {
-    let mut ask = Command::new("rustc");
-    ask.args(["--print", "target-libdir", "--target", "wasm32-unknown-unknown"]).current_dir(paths::root());
-    output(&mut ask).is_ok_and(|folder| std::path::Path::new(folder.trim()).is_dir())
+    matches!(bellows_build::toolchain(&paths::root()), Ok(Toolchain::Active))
 }
 
 /// Makes Debian's Rust known to rustup, as `debian`.

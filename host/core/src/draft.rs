@@ -95,7 +95,7 @@ const NAME_MAX: usize = 63;
 /// Trigger types of which there is nothing to keep.
 const NEVER_CACHED: [&str; 3] = ["cpu", "memory", "cron"];
 /// Most triggers of one object; KEDA has no bound, an HPA of more than this is of no use to anyone.
-const TRIGGERS_MAX: usize = 100;
+pub const TRIGGERS_MAX: usize = 100;
 
 impl Draft {
     /// Everything that can be said against the draft without asking a scaler or the cluster.

@@ -26,7 +26,7 @@ impl Components {
         let runtime = super::runtime()?;
         let settings = EngineSettings {
             cache,
-            compiler: super::compiler()?,
+            compiler: crate::app::compiler()?,
             limits: Limits::default(),
             network: NetworkSettings::default(),
         };

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use bellows_core::draft::TRIGGERS_MAX;
 use bellows_core::failure::Blame;
 use bellows_core::reading::Outcome;
 use bellows_core::scaler::Metric;
@@ -10,9 +11,6 @@ use bellows_sdk::testing::cases::Case;
 use bellows_wasm::{Limits, Measured, Scaler};
 
 use super::{Miss, Stage, expected, id, trigger, words};
-
-/// Triggers of the batch: as many as one ScaledObject may have.
-const BATCH: usize = 100;
 
 pub(super) async fn examine(stage: &Stage, scaler: &Scaler, case: &Case) -> Vec<Miss> {
     let mut missed = Vec::new();
@@ -83,14 +81,14 @@ fn names(planned: &[Metric], outcome: Option<&Outcome>) -> Option<Miss> {
     })
 }
 
-/// Many triggers of one call come to the same outcome as one, within the bounds of a call.
+/// As many triggers of one call as an object may have come to the same outcome as one, within the bounds of a call.
 async fn batch(stage: &Stage, scaler: &Scaler, case: &Case, single: Option<&Outcome>) -> Option<Miss> {
-    let triggers = (0..BATCH).map(|index| trigger(case, &id(case, index + 2))).collect();
+    let triggers = (0..TRIGGERS_MAX).map(|index| trigger(case, &id(case, index + 2))).collect();
     let (measured, _) = stage.measure(scaler, case, triggers).await;
     let different = measured.outcomes.iter().find(|outcome| Some(*outcome) != single)?;
     let bound = Limits::default().host_calls_max;
     Some(Miss {
-        what: format!("the outcome of one among {BATCH} equal triggers of a call"),
+        what: format!("the outcome of one among {TRIGGERS_MAX} equal triggers of a call"),
         expected: single.map(words::outcome).unwrap_or_default(),
         found: format!(
             "{}; the call asked the host {} times, of {bound} allowed",

@@ -8,7 +8,7 @@ use bellows_core::failure::{Blame, Failure, FailureKind};
 use bellows_sdk::amqp::Amqp;
 use bellows_sdk::http::{Http, Request};
 use bellows_sdk::redis::{Command, Redis, Reply};
-use bellows_sdk::testing::cases::{Case, Scripted, Words};
+use bellows_sdk::testing::cases::{Case, Scripted};
 use bellows_sdk::workload::{Question, Workload};
 use bellows_sdk::{Detail, Failure as Told};
 use bellows_wasm::{
@@ -18,6 +18,7 @@ use bellows_wasm::{
 use futures::future::{BoxFuture, FutureExt as _, ready};
 use tokio::time::Instant;
 
+use super::Rounds;
 use super::expected::told;
 
 /// They are told apart by the host that a connection names, or by the namespace of the call: both are the name of the case.
@@ -28,7 +29,7 @@ pub(super) struct Servers(pub(super) Mutex<BTreeMap<String, Server>>);
 pub(super) struct Server {
     case: Case,
     /// One list of questions for each round trip.
-    pub(super) rounds: Vec<Vec<Words>>,
+    pub(super) rounds: Rounds,
 }
 
 impl Server {

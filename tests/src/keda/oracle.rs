@@ -13,6 +13,7 @@ use crate::cluster::Cluster;
 use crate::image::Contents;
 use crate::paths;
 use crate::process::output;
+use crate::services::wait_for_external_metrics;
 
 /// Package, image, and program: as KEDA's own image files have them.
 const PROGRAMS: [(&str, &str, &str); 3] = [
@@ -23,6 +24,8 @@ const PROGRAMS: [(&str, &str, &str); 3] = [
 
 /// It starts twice by design: the first time it has no certificate yet.
 const INSTALLED_MAX: Duration = Duration::from_secs(240);
+/// Its certificate is made after it has started.
+const AVAILABLE_MAX: Duration = Duration::from_secs(180);
 
 fn program(package: &str) -> PathBuf {
     output_folder().join("bin").join(package)
@@ -64,7 +67,7 @@ pub(super) fn install(cluster: &Cluster) -> Result<()> {
     cluster.apply(&output(&mut render).context("render KEDA's manifests")?)?;
     let rolled_out = ["wait", "--for=condition=Available", "deployments", "--all", "--namespace=keda", "--timeout=1s"];
     cluster.wait_for("KEDA runs", INSTALLED_MAX, || Ok(Some(cluster.kubectl(&rolled_out)?)))?;
-    Ok(())
+    wait_for_external_metrics(cluster, AVAILABLE_MAX, || Ok(()))
 }
 
 /// What its operator wrote.

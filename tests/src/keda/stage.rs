@@ -4,7 +4,6 @@
 //! manifests. Refuses to name one that is tested ready before the external metrics API is.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -55,11 +54,6 @@ impl Stage {
         } else {
             Subject::Bellows(install_bellows(&cluster)?)
         };
-        let available =
-            ["wait", "--for=condition=Available", "apiservice/v1beta1.external.metrics.k8s.io", "--timeout=1s"];
-        cluster.wait_for("the external metrics API is available", Duration::from_secs(180), || {
-            Ok(Some(cluster.kubectl(&available)?))
-        })?;
         Ok(Self { subject, _metrics: metrics, cluster, path, registry })
     }
 

@@ -216,6 +216,23 @@ pub fn install(cluster: &Cluster, port: u16) -> Result<()> {
     apply(cluster, items)
 }
 
+/// Waits until the API server asks whoever is registered for external metrics; `alive` fails where that has ended.
+///
+/// # Errors
+/// It does not become available in time; the error says why, and what `alive` said.
+pub fn wait_for_external_metrics(
+    cluster: &Cluster,
+    limit: Duration,
+    mut alive: impl FnMut() -> Result<()>,
+) -> Result<()> {
+    let registration = "apiservice/v1beta1.external.metrics.k8s.io";
+    let available = ["wait", "--for=condition=Available", registration, "--timeout=1s"];
+    cluster.wait_for("the external metrics API is available", limit, || {
+        alive()?;
+        cluster.kubectl(&available).map(|_| Some(()))
+    })
+}
+
 /// Installs the identity of Bellows and its rights, and nothing else.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use super::wait_for_external_metrics;
 use crate::chart::{RELEASE, chart, helm_in};
 use crate::cluster::Cluster;
 use crate::image::bellows::Release;
@@ -60,18 +61,18 @@ impl Deployed {
     }
 
     fn wait_until_available(&self, cluster: &Cluster) -> Result<()> {
-        let registration = "apiservice/v1beta1.external.metrics.k8s.io";
-        let wait = ["wait", "--for=condition=Available", registration, "--timeout=1s"];
-        let available = cluster.wait_for("the external metrics API is available", Duration::from_secs(60), || {
-            Ok(Some(cluster.kubectl(&wait)?))
-        });
-        available.with_context(|| self.last_words(cluster)).map(drop)
+        let available = wait_for_external_metrics(cluster, Duration::from_secs(60), || Ok(()));
+        available.with_context(|| self.last_words(cluster))
+    }
+
+    /// By what kubectl finds its pods.
+    fn selection(&self) -> [String; 2] {
+        [format!("--namespace={}", self.namespace), format!("--selector=app.kubernetes.io/instance={RELEASE}")]
     }
 
     /// What its pods are and wrote last.
     fn last_words(&self, cluster: &Cluster) -> String {
-        let selector = format!("--selector=app.kubernetes.io/instance={RELEASE}");
-        let namespace = format!("--namespace={}", self.namespace);
+        let [namespace, selector] = self.selection();
         let say = |arguments: &[&str]| cluster.kubectl(arguments).unwrap_or_else(|error| format!("{error:#}"));
         let pods = say(&["describe", "pods", &namespace, &selector]);
         let log = say(&["logs", &namespace, &selector, "--tail=20"]);
@@ -83,8 +84,7 @@ impl Deployed {
     /// # Errors
     /// The API server cannot be asked.
     pub fn pods(&self, cluster: &Cluster) -> Result<Vec<Value>> {
-        let selector = format!("--selector=app.kubernetes.io/instance={RELEASE}");
-        let namespace = format!("--namespace={}", self.namespace);
+        let [namespace, selector] = self.selection();
         let list = cluster.kubectl(&["get", "pods", &namespace, &selector, "--output=json"])?;
         let list: Value = serde_json::from_str(&list).context("read the pods")?;
         Ok(list.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
@@ -108,8 +108,8 @@ impl Deployed {
     /// # Errors
     /// The API server cannot be asked.
     pub fn log(&self, cluster: &Cluster) -> Result<String> {
-        let selector = format!("--selector=app.kubernetes.io/instance={RELEASE}");
-        cluster.kubectl(&["logs", &format!("--namespace={}", self.namespace), &selector, "--tail=-1"])
+        let [namespace, selector] = self.selection();
+        cluster.kubectl(&["logs", &namespace, &selector, "--tail=-1"])
     }
 
     /// Uninstalls it, and says what helm said.

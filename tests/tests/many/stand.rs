@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use bellows_tests::cluster::{Cluster, Options};
-use bellows_tests::services::{Bellows, BellowsOptions, BlackHole, Redis, RedisOptions, free_port, install};
+use bellows_tests::services::{
+    Bellows, BellowsOptions, BlackHole, Redis, RedisOptions, free_port, install, wait_for_external_metrics,
+};
 use bellows_tests::wait::Stop;
 use bellows_tests::{guests, setup};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -55,10 +57,7 @@ impl Stand {
         let options = BellowsOptions { metrics_port: Some(port), ..BellowsOptions::default() };
         let mut bellows = Bellows::start(&cluster, &options)?;
         bellows.wait_until_ready(&Stop::default(), Duration::from_secs(60))?;
-        let served =
-            ["wait", "--for=condition=Available", "apiservice/v1beta1.external.metrics.k8s.io", "--timeout=1s"];
-        cluster
-            .wait_for("external metrics are served", Duration::from_secs(60), || Ok(Some(cluster.kubectl(&served)?)))?;
+        wait_for_external_metrics(&cluster, Duration::from_secs(60), || bellows.process().check())?;
         let runtime = Runtime::new().context("start a runtime")?;
         // Another provider can only be this one, of another client in this process.
         let _first = rustls::crypto::ring::default_provider().install_default();

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use bellows_core::draft::TRIGGERS_MAX;
 use bellows_core::failure::Blame;
 use bellows_core::scaler::Trigger;
 use bellows_sdk::testing::cases::Case;
@@ -18,9 +19,6 @@ use super::subject::{Subject, named};
 use super::workshop::{Workshop, WorkshopArguments};
 use crate::rehearse::trigger;
 use crate::serve::Clock;
-
-/// Triggers of the batch: as many as one ScaledObject may have.
-const BATCH: usize = 100;
 
 /// Arguments of `bellows scaler bench`.
 #[derive(Debug, clap::Args)]
@@ -113,7 +111,7 @@ fn measure(component: &Path, case: &Case, calls: u32, cache: &Path) -> anyhow::R
         fault = fault.take().or(failed);
     };
     let alone = times(calls, &clock, || call(0, vec![one.clone()]));
-    let all: Vec<Trigger> = (0..BATCH).map(trigger_of).collect();
+    let all: Vec<Trigger> = (0..TRIGGERS_MAX).map(trigger_of).collect();
     let batch = times(calls, &clock, || call(1, all.clone()));
     let bytes = std::fs::metadata(component).with_context(|| format!("cannot read {}", component.display()))?.len();
     Ok(Costs { bytes, first_load, next_load, plan, one: alone, batch, used, fault })
@@ -182,7 +180,7 @@ impl Costs {
     fn over(&self, limits: &Limits) -> Vec<String> {
         let mut over: Vec<String> = self.fault.iter().cloned().collect();
         if self.batch.p99 > limits.processor_time_max {
-            over.push(format!("a call of {BATCH} triggers takes {:.1?}", self.batch.p99));
+            over.push(format!("a call of {TRIGGERS_MAX} triggers takes {:.1?}", self.batch.p99));
         }
         over
     }

@@ -82,14 +82,14 @@ pub(super) struct RunArguments {
 pub(super) fn run(arguments: &RunArguments) -> anyhow::Result<ExitCode> {
     telemetry::init(LogFormat::Text, &arguments.log).context("cannot write logs")?;
     let subject = Subject::of(&arguments.subject)?;
-    let workshop = Workshop::open(arguments.workshop.folder()?)?;
     match &arguments.case {
         Some(name) => {
+            let workshop = Workshop::open(arguments.workshop.folder()?)?;
             let cases = subject.cases(arguments.cases.as_deref())?;
             let scaler = workshop.load(&subject.component)?;
             rehearse(arguments, &workshop, &scaler, named(&cases, name)?)
         }
-        None => live::run(arguments, &workshop.runtime, &subject.component),
+        None => live::run(arguments, &crate::cli::runtime()?, &subject.component),
     }
 }
 

@@ -76,7 +76,7 @@ fn stamp(arguments: &WatchArguments, output: &std::path::Path) -> anyhow::Result
 /// Everything the first time; then what came out otherwise than before.
 fn changes(before: Option<&Results>, now: &Results) -> String {
     let Some(before) = before else {
-        return now.iter().map(|(name, missed)| line(&(name.clone(), missed.clone()))).collect();
+        return now.iter().map(|(name, missed)| line(name, missed)).collect();
     };
     let mut text = String::new();
     for (name, missed) in now {
@@ -87,7 +87,7 @@ fn changes(before: Option<&Results>, now: &Results) -> String {
             Some(was) if was.is_empty() => "broken",
             Some(_) => "other",
         };
-        text.push_str(&format!("{word:<6}  {}", line(&(name.clone(), missed.clone()))));
+        text.push_str(&format!("{word:<6}  {}", line(name, missed)));
     }
     let gone = before.keys().filter(|name| !now.contains_key(*name));
     text.extend(gone.map(|name| format!("gone          {name}\n")));

@@ -41,7 +41,7 @@ impl Workshop {
     /// A stage that keeps compiled components in `cache`.
     pub(super) fn open(cache: PathBuf) -> anyhow::Result<Self> {
         let runtime = crate::cli::runtime()?;
-        let compiler = crate::cli::compiler()?;
+        let compiler = crate::app::compiler()?;
         let stage = {
             let _within = runtime.enter();
             Stage::open(cache, compiler).context("cannot start the engine for scalers")?

@@ -6,7 +6,6 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bellows_core::grant::{Cidr, EgressPolicy};
@@ -17,10 +16,9 @@ use tokio::runtime::Runtime;
 
 use super::{RunArguments, Setting, pairs, plan, poll};
 use crate::clock;
+use crate::poll::DEADLINE;
 use crate::rehearse::{self, Recorder};
 
-/// Time for one poll; the host's own.
-const DEADLINE: Duration = Duration::from_secs(7);
 /// Addresses of this machine. Whoever names one here means his own.
 const HERE: [&str; 2] = ["127.0.0.0/8", "::1"];
 /// Where short names of hosts are completed, and the namespace of the trigger.
@@ -98,7 +96,7 @@ fn network(arguments: &RunArguments) -> anyhow::Result<NetworkSettings> {
 fn engine(arguments: &RunArguments, network: NetworkSettings, lent: Lent) -> anyhow::Result<Engine> {
     let settings = EngineSettings {
         cache: arguments.workshop.folder()?,
-        compiler: crate::cli::compiler()?,
+        compiler: crate::app::compiler()?,
         limits: Limits::default(),
         network,
     };
