@@ -55,8 +55,9 @@ fn steps(arguments: &Arguments, done: &mut Vec<Done>) -> Result<()> {
             }),
         }
     }
-    // Tests that start the program need it built.
-    cargo(done, &["build", "--workspace"])?;
+    // Tests that start the program need it built; all of it at once, because the tests' own features of a library would
+    // have it built a second time.
+    cargo(done, &["build", "--workspace", "--all-targets"])?;
     if arguments.filter.is_empty() {
         return cargo(done, &["test", "--workspace", "--no-fail-fast"]);
     }

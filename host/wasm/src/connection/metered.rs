@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::tls;
+
 /// Bytes of the replies to one pipeline: 10,000 replies of 400 bytes. In memory they may take eight times as much.
 pub(crate) const REPLY_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Bytes of replies outside of any pipeline: those of the handshake.
@@ -32,11 +34,10 @@ pub(crate) enum Fault {
 
 impl Fault {
     fn of(error: &io::Error) -> Self {
-        match error.get_ref() {
-            Some(inner) if inner.is::<TooLarge>() => Self::TooLarge,
-            Some(inner) if inner.is::<rustls::Error>() => Self::Tls(inner.to_string()),
-            _ => Self::Network(error.to_string()),
+        if error.get_ref().is_some_and(|inner| inner.is::<TooLarge>()) {
+            return Self::TooLarge;
         }
+        tls::broken(error).map_or_else(|| Self::Network(error.to_string()), Self::Tls)
     }
 }
 

@@ -10,13 +10,15 @@ use bellows_core::failure::{Blame, Failure, FailureKind};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
+use self::identity::{Encrypted, Presented, Unwelcome};
 use crate::connection::NetworkError;
+
+mod identity;
 
 /// Certificates and cryptography of a host.
 #[derive(Debug)]
@@ -48,14 +50,15 @@ impl TlsSettings {
         host: &str,
         endpoint: &str,
         stream: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, Failure> {
-        let config = self.config(tls).map_err(|why| unusable(endpoint, &why))?;
+    ) -> Result<Encrypted<TcpStream>, Failure> {
+        let (config, presented) = self.config(tls).map_err(|why| unusable(endpoint, &why))?;
         let name = host.trim_end_matches('.').to_owned();
         let name = ServerName::try_from(name).map_err(|_| unusable(endpoint, "the host is no name for TLS"))?;
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| failure(endpoint, &error))
+        let connected = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+        connected.map(|stream| Encrypted::new(stream, presented)).map_err(|error| failure(endpoint, &error))
     }
 
-    fn config(&self, tls: &Tls) -> Result<ClientConfig, String> {
+    fn config(&self, tls: &Tls) -> Result<(ClientConfig, Arc<Presented>), String> {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
@@ -65,11 +68,8 @@ impl TlsSettings {
             let anyone = Anyone(Arc::clone(&self.provider));
             builder.dangerous().with_custom_certificate_verifier(Arc::new(anyone))
         };
-        let Some(identity) = &tls.identity else { return Ok(builder.with_no_client_auth()) };
-        let chain = parse(&identity.certificate).map_err(|why| format!("the client certificate: {why}"))?;
-        let key = PrivateKeyDer::from_pem_slice(identity.key.expose().as_bytes())
-            .map_err(|_| "the client key is no PEM private key".to_owned())?;
-        builder.with_client_auth_cert(chain, key).map_err(|error| format!("the client certificate: {error}"))
+        let presented = Arc::new(Presented::new(tls.identity.as_ref(), &self.provider)?);
+        Ok((builder.with_client_cert_resolver(Arc::clone(&presented) as _), presented))
     }
 
     fn roots_with(&self, authorities: Option<&str>) -> Result<RootCertStore, String> {
@@ -107,10 +107,16 @@ fn unusable(endpoint: &str, why: &str) -> Failure {
 }
 
 fn failure(endpoint: &str, error: &std::io::Error) -> Failure {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(inner) => broken_off(endpoint, Blame::Operator, &inner.to_string()),
+    match broken(error) {
+        Some(why) => broken_off(endpoint, Blame::Operator, &why),
         None => broken_off(endpoint, Blame::Source, &error.to_string()),
     }
+}
+
+/// Why the peer broke off the encryption, if that is what the error says: it may do so only after the handshake.
+pub(crate) fn broken(error: &std::io::Error) -> Option<String> {
+    let inner = error.get_ref()?;
+    (inner.is::<rustls::Error>() || inner.is::<Unwelcome>()).then(|| inner.to_string())
 }
 
 /// The encryption failed. A certificate may be mended at the source at any time, so asking goes on.

@@ -26,6 +26,7 @@ use super::flight::Flights;
 use crate::capability::http::{HttpRequest, HttpResponse};
 use crate::connection::reach::Reach;
 use crate::connection::single::too_late;
+use crate::connection::tls;
 use crate::printable;
 
 /// Bytes of one body. A broker's list of 10,000 queues with three columns takes 1 MiB.
@@ -171,9 +172,9 @@ impl Origin {
                 return failure.clone();
             }
             if let Some(inner) = cause.downcast_ref::<std::io::Error>()
-                && inner.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+                && let Some(why) = tls::broken(inner)
             {
-                return crate::connection::tls::broken_off(&self.endpoint, Blame::Operator, &inner.to_string());
+                return tls::broken_off(&self.endpoint, Blame::Operator, &why);
             }
             if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
                 let message = format!("{}: what it answers is no HTTP", self.endpoint);
