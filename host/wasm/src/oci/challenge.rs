@@ -39,7 +39,9 @@ fn known(scheme: &str, parameters: &[(String, String)]) -> Option<Challenge> {
     let value = |name: &str| parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
     match scheme {
         "basic" => Some(Challenge::Basic),
-        "bearer" => Some(Challenge::Bearer { realm: value("realm")?, service: value("service"), scope: value("scope") }),
+        "bearer" => {
+            Some(Challenge::Bearer { realm: value("realm")?, service: value("service"), scope: value("scope") })
+        }
         _ => None,
     }
 }
@@ -95,11 +97,7 @@ mod tests {
     use super::*;
 
     fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Challenge {
-        Challenge::Bearer {
-            realm: realm.into(),
-            service: service.map(str::to_owned),
-            scope: scope.map(str::to_owned),
-        }
+        Challenge::Bearer { realm: realm.into(), service: service.map(str::to_owned), scope: scope.map(str::to_owned) }
     }
 
     #[test]

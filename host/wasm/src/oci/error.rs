@@ -100,7 +100,9 @@ pub enum OciError {
         bytes_max: u64,
     },
     /// The content is not what its digest says.
-    #[error("{subject} has the digest {found}, where {expected} was asked for: it was changed on the way or in the registry")]
+    #[error(
+        "{subject} has the digest {found}, where {expected} was asked for: it was changed on the way or in the registry"
+    )]
     DigestMismatch {
         /// What was fetched.
         subject: String,

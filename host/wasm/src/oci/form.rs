@@ -32,10 +32,15 @@ pub(super) fn form(image: &Image) -> Result<Form, String> {
         layers if layers.iter().any(|layer| is_wasm(&layer)) => {
             Err(format!("it has {} layers, where a component is the only one", layers.len()))
         }
-        layers if layers.len() > IMAGE_LAYERS_MAX => {
-            Err(format!("it is an image of {} layers; of up to {IMAGE_LAYERS_MAX} the .wasm would be taken", layers.len()))
-        }
-        layers => layers.iter().map(|layer| Ok((layer.clone(), packing(layer, image)?))).collect::<Result<_, _>>().map(Form::Image),
+        layers if layers.len() > IMAGE_LAYERS_MAX => Err(format!(
+            "it is an image of {} layers; of up to {IMAGE_LAYERS_MAX} the .wasm would be taken",
+            layers.len()
+        )),
+        layers => layers
+            .iter()
+            .map(|layer| Ok((layer.clone(), packing(layer, image)?)))
+            .collect::<Result<_, _>>()
+            .map(Form::Image),
     }
 }
 

@@ -208,7 +208,7 @@ fn unpack_into(
     unpack::unpack(layer, packing, bytes_max, into)
 }
 
-fn digest_of(path: &Path) -> Result<Digest, OciError> {
+pub(super) fn digest_of(path: &Path) -> Result<Digest, OciError> {
     let read = |source| OciError::File { path: path.to_owned(), source };
     let mut hasher = Hasher::default();
     let mut file = File::open(path).map_err(read)?;

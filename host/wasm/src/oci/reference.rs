@@ -94,6 +94,11 @@ impl Reference {
         if self.registry == DOCKER.0 { DOCKER.1 } else { &self.registry }
     }
 
+    /// Under what something is put there: the tag rather than the digest, which comes by itself.
+    pub(super) fn version_to_put(&self) -> String {
+        self.tag.clone().unwrap_or_else(|| self.version())
+    }
+
     /// What the registry is asked for: the digest rather than the tag.
     pub(super) fn version(&self) -> String {
         match (&self.digest, &self.tag) {
@@ -172,11 +177,8 @@ fn is_authority(text: &str) -> bool {
         ends.is_some_and(|(first, last)| plain(*first) && plain(*last))
             && label.bytes().all(|letter| plain(letter) || letter == b'-')
     };
-    let is_host = if text.starts_with('[') {
-        host.parse::<std::net::Ipv6Addr>().is_ok()
-    } else {
-        host.split('.').all(label)
-    };
+    let is_host =
+        if text.starts_with('[') { host.parse::<std::net::Ipv6Addr>().is_ok() } else { host.split('.').all(label) };
     let digits = |port: &str| port.bytes().all(|digit| digit.is_ascii_digit()) && !port.starts_with('0');
     let is_port = port.is_none_or(|port| digits(port) && port.parse::<u16>().is_ok());
     text.len() <= REGISTRY_BYTES_MAX && is_host && is_port
@@ -193,7 +195,9 @@ fn is_part(part: &str) -> bool {
 
 fn is_tag(tag: &str) -> bool {
     let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    tag.starts_with(word) && tag.len() <= TAG_BYTES_MAX && tag.chars().all(|letter| word(letter) || ".-".contains(letter))
+    tag.starts_with(word)
+        && tag.len() <= TAG_BYTES_MAX
+        && tag.chars().all(|letter| word(letter) || ".-".contains(letter))
 }
 
 #[cfg(test)]

@@ -81,7 +81,8 @@ impl Registry {
         let resolving = async {
             let mut session = Session::new(&self.transport, reference, keyring, Intent::Pull)?;
             let uri = session.url(&format!("manifests/{}", reference.version()))?;
-            let response = session.send(&uri, &accepting(Method::HEAD, ACCEPTED), &reference.to_string(), &[405]).await?;
+            let response =
+                session.send(&uri, &accepting(Method::HEAD, ACCEPTED), &reference.to_string(), &[405]).await?;
             match header(&response, DIGEST).and_then(|digest| digest.parse().ok()) {
                 Some(digest) if response.status().is_success() => Ok(digest),
                 _ => Ok(manifest(&mut session, reference).await?.digest),
@@ -218,11 +219,7 @@ async fn stream(
 }
 
 /// The registry's own list; nothing where it keeps none.
-async fn listed(
-    session: &mut Session<'_>,
-    digest: Digest,
-    subject: &str,
-) -> Result<Option<Vec<Descriptor>>, OciError> {
+async fn listed(session: &mut Session<'_>, digest: Digest, subject: &str) -> Result<Option<Vec<Descriptor>>, OciError> {
     let mut uri = session.url(&format!("referrers/{digest}"))?;
     let mut found = Vec::new();
     for _ in 0..PAGES_MAX {

@@ -60,10 +60,10 @@ impl Transport {
             .pool_max_idle_per_host(IDLE_MAX)
             .build(connector);
         let with_port = |name: &String| {
-            let (host, port) = name.parse().map(|uri: Uri| uri).map_or_else(
-                |_| (name.clone(), None),
-                |uri| (uri.host().unwrap_or(name).to_owned(), uri.port_u16()),
-            );
+            let (host, port) = name
+                .parse()
+                .map(|uri: Uri| uri)
+                .map_or_else(|_| (name.clone(), None), |uri| (uri.host().unwrap_or(name).to_owned(), uri.port_u16()));
             let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
             format!("{host}:{}", port.unwrap_or(80))
         };

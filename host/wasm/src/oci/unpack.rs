@@ -93,7 +93,8 @@ fn component(layer: &mut Left, bytes_max: u64, into: &mut File) -> Result<Option
 fn copy(from: &mut impl Read, into: &mut File) -> Result<(), UnpackError> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let count = from.read(&mut buffer).map_err(|error| UnpackError::Wrong(format!("a layer breaks off: {error}")))?;
+        let count =
+            from.read(&mut buffer).map_err(|error| UnpackError::Wrong(format!("a layer breaks off: {error}")))?;
         match buffer.get(..count) {
             Some(bytes) if count > 0 => into.write_all(bytes).map_err(UnpackError::Write)?,
             _ => return Ok(()),

@@ -45,7 +45,10 @@ async fn what_to_do_depends_on_what_there_is() {
     let reference: Reference = "ghcr.io/a:1".parse().unwrap();
     let keyring = Keyring::of_pull_secret("shop/regcred", PULL_SECRET.as_bytes()).unwrap();
     let login = keyring.login(&reference).await.unwrap();
-    assert_eq!(Keyring::default().advice(&reference, None), "no pull secret is named; name one with a login for ghcr.io");
+    assert_eq!(
+        Keyring::default().advice(&reference, None),
+        "no pull secret is named; name one with a login for ghcr.io"
+    );
     assert_eq!(keyring.advice(&reference, None), "the pull secret shop/regcred has no login for ghcr.io: add one");
     let told = "the login of \"u\" in the pull secret shop/regcred does not do: renew it, or let it do this";
     assert_eq!(keyring.advice(&reference, login.as_ref()), told);
