@@ -18,6 +18,7 @@ mod push;
 mod reference;
 mod registry;
 mod session;
+mod signature;
 mod transport;
 mod unpack;
 
@@ -31,3 +32,4 @@ pub use pull::Artifact;
 pub use push::Package;
 pub use reference::{Reference, ReferenceError};
 pub use registry::{Registry, RegistrySettings};
+pub use signature::{KeyError, Policy, PublicKey, Require, Signature, SigningKey, Verified, VerifyError};
