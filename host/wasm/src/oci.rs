@@ -33,3 +33,6 @@ pub use pull::Artifact;
 pub use push::Package;
 pub use reference::{Reference, ReferenceError};
 pub use registry::{Registry, RegistrySettings};
+
+#[cfg(test)]
+mod tests;
