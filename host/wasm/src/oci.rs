@@ -5,6 +5,7 @@
 //! are dialled by the rules that hold for scalers.
 
 mod artifacts;
+mod attached;
 mod challenge;
 mod config;
 mod connector;
@@ -12,6 +13,7 @@ mod digest;
 mod error;
 mod form;
 mod keyring;
+mod layout;
 mod manifest;
 mod pull;
 mod push;
@@ -23,13 +25,18 @@ mod transport;
 mod unpack;
 
 pub use artifacts::{ArtifactCache, CACHE_BYTES_MAX, Kept};
+pub use attached::{SignError, Signed};
 pub use config::Interfaces;
 pub use digest::{Digest, DigestError};
 pub use error::OciError;
 pub use keyring::Keyring;
+pub use layout::Moved;
 pub use manifest::{Content, Descriptor, Image, Index, Manifest, Platform};
 pub use pull::Artifact;
 pub use push::Package;
 pub use reference::{Reference, ReferenceError};
 pub use registry::{Registry, RegistrySettings};
 pub use signature::{KeyError, Policy, PublicKey, Require, Signature, SigningKey, Verified, VerifyError};
+
+#[cfg(test)]
+mod tests;

@@ -141,7 +141,7 @@ impl Registry {
         Ok(config.component)
     }
 
-    async fn fetch_blob(
+    pub(super) async fn fetch_blob(
         &self,
         reference: &Reference,
         blob: &Descriptor,

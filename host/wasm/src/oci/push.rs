@@ -49,6 +49,12 @@ impl Package {
         Ok(Self { config: config.into(), layer: component, manifest })
     }
 
+    /// Its manifest and config.
+    #[cfg(test)]
+    pub(super) fn parts(&self) -> (&Manifest, &Bytes) {
+        (&self.manifest, &self.config)
+    }
+
     /// The digest by which it will be known.
     pub fn digest(&self) -> Digest {
         self.manifest.digest

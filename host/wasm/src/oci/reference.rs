@@ -89,6 +89,11 @@ impl Reference {
         Self { tag: Some(tag), digest: None, ..self.clone() }
     }
 
+    /// Another artifact of the same repository, by its digest alone.
+    pub(super) fn untagged(&self, digest: Digest) -> Self {
+        Self { tag: None, digest: Some(digest), ..self.clone() }
+    }
+
     /// `HOST` or `HOST:PORT` that is asked.
     pub(super) fn authority(&self) -> &str {
         if self.registry == DOCKER.0 { DOCKER.1 } else { &self.registry }

@@ -173,6 +173,11 @@ fn refusal(digest: Digest, signatures: usize, missing: Vec<(Option<Finding>, &Pu
 }
 
 impl VerifyError {
+    /// Whether the artifact was judged, and not merely not asked about.
+    pub fn is_judgement(&self) -> bool {
+        !matches!(self, Self::Fetch { .. } | Self::NoKeys { .. })
+    }
+
     /// Whether asking again changes nothing until a person changed the policy or signed the artifact.
     pub fn is_permanent(&self) -> bool {
         match self {

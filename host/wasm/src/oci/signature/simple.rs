@@ -159,11 +159,12 @@ mod tests {
     fn what_is_no_signature_by_a_key_is_told_apart() {
         let (key, digest) = (signing_key(), Digest::of(b"a"));
         let Claimed { payload, annotations } = Claimed::new(digest, "ghcr.io/a", &key).unwrap();
-        let judge = |payload: &[u8], annotations| {
+        let judge = |payload: &[u8], annotations: &BTreeMap<String, String>| {
             Signature::simple("here".into(), payload, annotations).judge(key.public(), digest)
         };
         let unreadable = |why: &str| Finding::Unreadable(format!("here: {why}"));
-        assert_eq!(judge(&payload, &BTreeMap::new()), unreadable(&format!("it lacks the annotation {SIGNATURE}")));
+        let none = BTreeMap::new();
+        assert_eq!(judge(&payload, &none), unreadable(&format!("it lacks the annotation {SIGNATURE}")));
         let wrong = BTreeMap::from([(SIGNATURE.to_owned(), "!".to_owned())]);
         assert_eq!(judge(&payload, &wrong), unreadable(&format!("its annotation {SIGNATURE} is no base64")));
         assert_eq!(judge(&vec![0; PAYLOAD_BYTES_MAX + 1], &annotations), unreadable("its payload is too large"));
