@@ -108,7 +108,7 @@ impl Registry {
     /// Signs what a reference means now, beside the signatures that are there. Two who sign the same at once may lose one
     /// of both: sign again.
     pub async fn sign(&self, reference: &Reference, key: &SigningKey, keyring: &Keyring) -> Result<Signed, SignError> {
-        let signing = async { Ok(self.signed(reference, key, keyring).await) };
+        let signing = Box::pin(async { Ok(self.signed(reference, key, keyring).await) });
         self.in_time(&format!("signing {reference}"), signing).await?
     }
 
