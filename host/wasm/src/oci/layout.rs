@@ -38,8 +38,8 @@ pub struct Moved {
 impl Registry {
     /// Writes an artifact and all that refers to it into a folder, which is new or empty.
     pub async fn save(&self, reference: &Reference, keyring: &Keyring, folder: &Path) -> Result<Moved, OciError> {
-        let layout = Layout::begin(folder)?;
         let top = self.manifest(reference, keyring).await?;
+        let layout = Layout::begin(folder)?;
         let mut entry = top.descriptor();
         entry.annotations.extend(reference.tag().map(|tag| (NAME.to_owned(), tag.to_owned())));
         let (mut entries, mut seen) = (vec![entry], BTreeSet::from([top.digest]));
