@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{MANIFESTS_MAX, NAME};
 use crate::oci::digest::Digest;
 use crate::oci::error::OciError;
-use crate::oci::manifest::{Content, Descriptor, Image, Index, MANIFEST_BYTES_MAX, Manifest};
+use crate::oci::manifest::{Content, Descriptor, Index, MANIFEST_BYTES_MAX, Manifest};
 
 const VERSION: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 
@@ -88,7 +88,7 @@ impl Layout {
         let named = |entry: &&Descriptor| entry.annotations.get(NAME).is_some_and(|name| !name.starts_with("sha256-"));
         let mut artifacts = BTreeMap::new();
         for entry in &index.manifests {
-            if !matches!(&self.manifest(entry)?.content, Content::Image(Image { subject: Some(_), .. })) {
+            if !matches!(&self.manifest(entry)?.content, Content::Image(image) if image.subject.is_some()) {
                 artifacts.insert(entry.digest, entry);
             }
         }
