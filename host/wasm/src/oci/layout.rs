@@ -3,18 +3,17 @@
 //!
 //! Every byte is compared with its digest on both ways.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod folder;
+
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use bytes::Bytes;
-use serde::Deserialize;
-
+use self::folder::Layout;
 use super::digest::Digest;
 use super::error::OciError;
 use super::keyring::Keyring;
-use super::manifest::{Content, Descriptor, Image, Index, MANIFEST_BYTES_MAX, Manifest};
+use super::manifest::{Content, Descriptor, Image, Index, Manifest};
 use super::reference::Reference;
 use super::registry::Registry;
 use super::unpack::layer_bytes_max;
@@ -24,7 +23,6 @@ use super::unpack::layer_bytes_max;
 const MANIFESTS_MAX: usize = 100;
 /// Where a descriptor says under which tag it is known.
 const NAME: &str = "org.opencontainers.image.ref.name";
-const VERSION: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 /// How signatures were tagged before there were referrers.
 const SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
 
@@ -40,8 +38,8 @@ pub struct Moved {
 impl Registry {
     /// Writes an artifact and all that refers to it into a folder, which is new or empty.
     pub async fn save(&self, reference: &Reference, keyring: &Keyring, folder: &Path) -> Result<Moved, OciError> {
-        let layout = Layout::begin(folder)?;
         let top = self.manifest(reference, keyring).await?;
+        let layout = Layout::begin(folder)?;
         let mut entry = top.descriptor();
         entry.annotations.extend(reference.tag().map(|tag| (NAME.to_owned(), tag.to_owned())));
         let (mut entries, mut seen) = (vec![entry], BTreeSet::from([top.digest]));
@@ -80,7 +78,7 @@ impl Registry {
 
     /// Puts an artifact of a folder, and all that the folder has beside it, where the reference says.
     pub async fn load(&self, folder: &Path, reference: &Reference, keyring: &Keyring) -> Result<Moved, OciError> {
-        let layout = Layout { folder: folder.to_owned() };
+        let layout = Layout::of(folder);
         let index = layout.index()?;
         let main = layout.main(&index)?;
         let others: Vec<&Descriptor> = index.manifests.iter().filter(|entry| entry.digest != main.digest).collect();
@@ -183,126 +181,4 @@ impl Registry {
 /// What a manifest consists of.
 fn parts(image: &Image) -> impl Iterator<Item = &Descriptor> {
     std::iter::once(&image.config).chain(&image.layers)
-}
-
-/// The folder.
-struct Layout {
-    folder: PathBuf,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Marker {
-    image_layout_version: String,
-}
-
-impl Layout {
-    fn begin(folder: &Path) -> Result<Self, OciError> {
-        let refuse = |source| OciError::File { path: folder.to_owned(), source };
-        let blobs = folder.join("blobs/sha256");
-        fs::create_dir_all(folder).map_err(refuse)?;
-        if fs::read_dir(folder).map_err(refuse)?.next().is_some() {
-            return Err(refuse(std::io::Error::other("there is something in it already: give a new folder")));
-        }
-        fs::create_dir_all(blobs).map_err(refuse)?;
-        Ok(Self { folder: folder.to_owned() })
-    }
-
-    /// Writes what makes a layout of the folder, when all else is there.
-    fn end(&self, index: Index) -> Result<(), OciError> {
-        let bytes = serde_json::to_vec(&index).map_err(|error| self.wrong("index.json", error.to_string()))?;
-        self.put(&self.folder.join("index.json"), &bytes)?;
-        self.put(&self.folder.join("oci-layout"), VERSION.as_bytes())
-    }
-
-    fn blob(&self, digest: Digest) -> PathBuf {
-        self.folder.join("blobs/sha256").join(digest.hex())
-    }
-
-    fn write(&self, bytes: &[u8], digest: Digest) -> Result<(), OciError> {
-        self.put(&self.blob(digest), bytes)
-    }
-
-    fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), OciError> {
-        let write = |source| OciError::File { path: path.to_owned(), source };
-        let unfinished = path.with_extension("unfinished");
-        fs::File::create(&unfinished).and_then(|mut file| file.write_all(bytes)).map_err(write)?;
-        fs::rename(&unfinished, path).map_err(write)
-    }
-
-    fn index(&self) -> Result<Index, OciError> {
-        let marker = self.small(&self.folder.join("oci-layout"))?;
-        let marker: Marker =
-            serde_json::from_slice(&marker).map_err(|error| self.wrong("oci-layout", error.to_string()))?;
-        if marker.image_layout_version != "1.0.0" {
-            let version = crate::printable::line(&marker.image_layout_version, 50);
-            return Err(self.wrong("oci-layout", format!("version {version:?} of the layout is not read")));
-        }
-        let bytes = self.small(&self.folder.join("index.json"))?;
-        let index: Index =
-            serde_json::from_slice(&bytes).map_err(|error| self.wrong("index.json", error.to_string()))?;
-        if index.manifests.len() > MANIFESTS_MAX {
-            return Err(self.wrong("index.json", format!("it lists more than {MANIFESTS_MAX} manifests")));
-        }
-        Ok(index)
-    }
-
-    /// The artifact that the folder is about: the one with a name of its own, or the only one.
-    fn main<'a>(&self, index: &'a Index) -> Result<&'a Descriptor, OciError> {
-        let named = |entry: &&Descriptor| entry.annotations.get(NAME).is_some_and(|name| !name.starts_with("sha256-"));
-        let mut artifacts = BTreeMap::new();
-        for entry in &index.manifests {
-            if !matches!(&self.manifest(entry)?.content, Content::Image(Image { subject: Some(_), .. })) {
-                artifacts.insert(entry.digest, entry);
-            }
-        }
-        let by_name: Vec<&Descriptor> = index.manifests.iter().filter(named).collect();
-        let unnamed: Vec<&&Descriptor> =
-            artifacts.values().filter(|entry| !entry.annotations.contains_key(NAME)).collect();
-        match (by_name.as_slice(), unnamed.as_slice()) {
-            ([only], _) => Ok(*only),
-            ([], [only]) => Ok(**only),
-            _ => Err(self.wrong("index.json", "it is about several artifacts, or about none".to_owned())),
-        }
-    }
-
-    fn manifest(&self, entry: &Descriptor) -> Result<Manifest, OciError> {
-        if entry.size > MANIFEST_BYTES_MAX as u64 {
-            let subject = format!("manifest {}", entry.digest);
-            return Err(OciError::TooLarge { subject, bytes_max: MANIFEST_BYTES_MAX as u64 });
-        }
-        Manifest::read(self.read(entry)?, Some(&entry.media_type), &self.blob(entry.digest).display().to_string())
-    }
-
-    /// A blob, whose size is bounded by whoever asks.
-    fn read(&self, blob: &Descriptor) -> Result<Bytes, OciError> {
-        let path = self.blob(blob.digest);
-        let read = |source| OciError::File { path: path.clone(), source };
-        let (subject, length) = (path.display().to_string(), fs::metadata(&path).map_err(read)?.len());
-        if length > blob.size {
-            return Err(OciError::TooLarge { subject, bytes_max: blob.size });
-        }
-        let bytes = Bytes::from(fs::read(&path).map_err(read)?);
-        let found = Digest::of(&bytes);
-        if found == blob.digest {
-            Ok(bytes)
-        } else {
-            Err(OciError::DigestMismatch { subject, expected: blob.digest, found })
-        }
-    }
-
-    fn small(&self, path: &Path) -> Result<Bytes, OciError> {
-        let read = |source| OciError::File { path: path.to_owned(), source };
-        if fs::metadata(path).map_err(read)?.len() > MANIFEST_BYTES_MAX as u64 {
-            return Err(OciError::TooLarge {
-                subject: path.display().to_string(),
-                bytes_max: MANIFEST_BYTES_MAX as u64,
-            });
-        }
-        fs::read(path).map(Bytes::from).map_err(read)
-    }
-
-    fn wrong(&self, file: &str, why: String) -> OciError {
-        OciError::Unsupported { subject: self.folder.join(file).display().to_string(), why }
-    }
 }

@@ -86,7 +86,7 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// Of one artifact.
-    Image(Image),
+    Image(Box<Image>),
     /// Of several.
     Index(Index),
 }

@@ -125,7 +125,8 @@ impl Registry {
         let pushing = async {
             let mut session = Session::new(&self.transport, reference, keyring, Intent::Push)?;
             let keeps_list = put(&mut session, &reference.version_to_put(), manifest, &subject).await?;
-            if let Content::Image(Image { subject: Some(about), .. }) = &manifest.content
+            if let Content::Image(image) = &manifest.content
+                && let Some(about) = &image.subject
                 && !keeps_list
             {
                 enter(&mut session, reference, about.digest, manifest).await?;

@@ -114,3 +114,6 @@ fn words(digests: &[Digest]) -> String {
 fn told(error: &serde_json::Error) -> String {
     crate::printable::line(&error.to_string(), 200)
 }
+
+#[cfg(test)]
+mod tests;
