@@ -1,4 +1,4 @@
-//! Artifacts that are signed with a key and verified before they are used, in a real registry; and by cosign, where it is.
+//! Artifacts that are signed with a key and verified before they are used, in a real registry.
 
 use std::process::Command;
 
