@@ -226,7 +226,7 @@ mod tests {
         let text = statement(TYPES[0], PREDICATE, &[&digest.hex()]);
         let usual = bundle(&key, &text, USUAL);
         let (start, _) = usual.split_once(",\"dsseEnvelope\"").unwrap();
-        let many = vec![r#"{"sig":""}"#; 5].join(",");
+        let many = [r#"{"sig":""}"#; 5].join(",");
         let padded = statement(TYPES[0], &"p".repeat(PAYLOAD_BYTES_MAX), &[]);
         for (bundle, why) in [
             (

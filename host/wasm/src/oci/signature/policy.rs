@@ -32,7 +32,7 @@ pub enum Require {
 pub struct Verified {
     /// The artifact.
     pub digest: Digest,
-    /// The keys that signed it.
+    /// The keys that were found to have signed it: enough of them, which may not be all.
     pub keys: Vec<PublicKey>,
 }
 
