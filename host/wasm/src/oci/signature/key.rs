@@ -28,7 +28,7 @@ const OTHERS: [(&[u8], &str); 8] = [
 ];
 /// Bytes of a PEM file: a key takes some 250, and a few lines of remarks may stand above it.
 const PEM_BYTES_MAX: usize = 16 * 1024;
-/// How a private key is made without its public half being forgotten.
+/// How a private key is made.
 const MAKE: &str = "`openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out FILE` makes one";
 
 /// Why a text is no key that can be used. No message holds any of the key.
@@ -192,7 +192,9 @@ fn holds(bytes: &[u8], part: &[u8]) -> bool {
 
 /// The label and the content of the one section of a PEM file.
 fn section(pem: &str) -> Result<(String, Vec<u8>), KeyError> {
-    let pem = pem.get(..PEM_BYTES_MAX).map_or(Ok(pem), |_| Err(KeyError::Form("the file is larger than any key")))?;
+    if pem.len() > PEM_BYTES_MAX {
+        return Err(KeyError::Form("the file is larger than any key"));
+    }
     let (_, rest) = pem.split_once("-----BEGIN ").ok_or(KeyError::NoPem)?;
     let (label, rest) = rest.split_once("-----").ok_or(KeyError::NoPem)?;
     let label = crate::printable::line(label, 60);
@@ -289,7 +291,7 @@ pub(super) mod tests {
             ("MFkwEwYHKoZIzj0CAQ", KeyError::NoPem),
             ("-----BEGIN PUBLIC KEY-----\nMFkw", KeyError::NoPem),
             (&*format!("{one}{one}"), KeyError::Several),
-            (&*" ".repeat(PEM_BYTES_MAX + 1), KeyError::Form("the file is larger than any key")),
+            (&*"…".repeat(PEM_BYTES_MAX / 3 + 1), KeyError::Form("the file is larger than any key")),
         ] {
             assert_eq!(PublicKey::of_pem(text), Err(error));
         }
