@@ -68,3 +68,19 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     _ = rustls::crypto::ring::default_provider().install_default();
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
 }
+
+/// The PEM files of the folders of `--ca-dir`.
+fn authorities(folders: &[std::path::PathBuf]) -> anyhow::Result<Vec<String>> {
+    use anyhow::Context;
+    let mut authorities = Vec::new();
+    for folder in folders {
+        let unread = |path: &std::path::Path| format!("--ca-dir: cannot read {}", path.display());
+        for file in std::fs::read_dir(folder).with_context(|| unread(folder))? {
+            let path = file.with_context(|| unread(folder))?.path();
+            if path.is_file() {
+                authorities.push(std::fs::read_to_string(&path).with_context(|| unread(&path))?);
+            }
+        }
+    }
+    Ok(authorities)
+}

@@ -22,7 +22,7 @@ pub use prometheus::{Alert, Prometheus};
 pub use rabbitmq::{ClientCertificate, Held, Kind, RabbitMq, RabbitMqOptions};
 pub use redis::{Redis, RedisOptions};
 pub(crate) use registry::NAME as REGISTRY;
-pub use registry::Registry;
+pub use registry::{Registry, RegistryOptions};
 pub use relay::{Relay, Way};
 
 use std::net::{IpAddr, TcpListener};

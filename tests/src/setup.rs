@@ -22,7 +22,7 @@ pub struct Needs {
     pub components: bool,
     /// A real node is to run: containerd, runc and the like.
     pub real_node: bool,
-    /// Real services are to run: Redis, RabbitMQ.
+    /// Real services are to run: Redis, RabbitMQ, a registry.
     pub services: bool,
     /// Charts are to be rendered or installed, or the image that they name is to be made: helm.
     pub helm: bool,
@@ -63,7 +63,7 @@ pub fn prepare(needs: Needs) -> Result<()> {
         wanted.extend(["runc", "containernetworking-plugins", "iptables", "iproute2", "docker-registry"]);
     }
     if needs.services {
-        wanted.extend(["redis-server", "redis-tools", "rabbitmq-server", "openssl"]);
+        wanted.extend(["redis-server", "redis-tools", "rabbitmq-server", "openssl", "docker-registry"]);
     }
     if needs.helm {
         wanted.extend(["binutils", "ca-certificates"]);

@@ -95,19 +95,7 @@ pub fn run(arguments: RunArguments) -> anyhow::Result<ExitCode> {
 
 impl RunArguments {
     fn settings(self) -> anyhow::Result<Settings> {
-        let mut authorities = Vec::new();
-        for folder in &self.ca_dir {
-            let files =
-                std::fs::read_dir(folder).with_context(|| format!("--ca-dir: cannot read {}", folder.display()))?;
-            for file in files {
-                let path = file.with_context(|| format!("--ca-dir: cannot read {}", folder.display()))?.path();
-                if path.is_file() {
-                    let text = std::fs::read_to_string(&path)
-                        .with_context(|| format!("--ca-dir: cannot read {}", path.display()))?;
-                    authorities.push(text);
-                }
-            }
-        }
+        let authorities = super::authorities(&self.ca_dir)?;
         Ok(Settings {
             scalers: self.scalers,
             cache: self.cache,

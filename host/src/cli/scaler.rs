@@ -1,16 +1,22 @@
 //! `bellows scaler …`: an author's way from an idea to a component that is tested and measured. Each command once; what
 //! they share is a subject (a folder or a file) and a workshop (an engine of one's own).
 //!
-//! Nothing here needs a cluster, and nothing but `run --live` dials.
+//! Nothing here needs a cluster, and nothing dials but `run --live` and what names an artifact of a registry.
 
 mod about;
 mod bench;
 mod build;
+mod carry;
+mod described;
 mod digest;
 mod inspect;
 mod new;
+mod pull;
+mod push;
+mod remote;
 mod run;
 mod setting;
+mod sign;
 mod subject;
 mod test;
 mod watch;
@@ -41,10 +47,22 @@ enum ScalerCommand {
     Run(Box<run::RunArguments>),
     /// Measure what a component costs, and hold it against the limits of the host
     Bench(bench::BenchArguments),
-    /// Say what a component serves and what it needs
+    /// Say what a component serves and what it needs: a file, or an artifact of a registry without pulling it
     Inspect(inspect::InspectArguments),
-    /// Print the digest of a component
+    /// Print the digest of a component: of a file, or of an artifact of a registry
     Digest(digest::DigestArguments),
+    /// Put a component into a registry
+    Push(push::PushArguments),
+    /// Get a component out of a registry
+    Pull(pull::PullArguments),
+    /// Sign an artifact of a registry with a key
+    Sign(sign::SignArguments),
+    /// Find out whether an artifact of a registry is signed with a key
+    Verify(sign::VerifyArguments),
+    /// Write an artifact and what refers to it into a folder, to carry it where no registry is reached
+    Save(carry::SaveArguments),
+    /// Put an artifact that was saved into a registry
+    Load(carry::LoadArguments),
 }
 
 /// Runs the command.
@@ -58,5 +76,11 @@ pub(super) fn run(arguments: ScalerArguments) -> anyhow::Result<ExitCode> {
         ScalerCommand::Bench(arguments) => bench::run(&arguments),
         ScalerCommand::Inspect(arguments) => inspect::run(&arguments),
         ScalerCommand::Digest(arguments) => digest::run(&arguments),
+        ScalerCommand::Push(arguments) => push::run(&arguments),
+        ScalerCommand::Pull(arguments) => pull::run(&arguments),
+        ScalerCommand::Sign(arguments) => sign::sign(&arguments),
+        ScalerCommand::Verify(arguments) => sign::verify(&arguments),
+        ScalerCommand::Save(arguments) => carry::save(&arguments),
+        ScalerCommand::Load(arguments) => carry::load(&arguments),
     }
 }

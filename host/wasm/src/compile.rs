@@ -159,7 +159,7 @@ pub fn digest(component: &[u8]) -> String {
     hexadecimal(&Sha256::digest(component))
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a string does not fail.

@@ -2,9 +2,9 @@
 //! connections grow with endpoints and not with triggers.
 
 mod amqp;
-mod http;
+pub(crate) mod http;
 mod metered;
-mod reach;
+pub(crate) mod reach;
 mod redis;
 mod single;
 mod slots;

@@ -15,6 +15,7 @@ mod failure;
 mod lending;
 mod lift;
 mod limits;
+pub mod oci;
 mod printable;
 mod scaler;
 mod state;

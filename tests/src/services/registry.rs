@@ -1,17 +1,18 @@
 //! A registry for images and charts, as a plain process: Debian's docker-registry.
 //!
-//! Owns its configuration, its data, which go with its folder, and its end. It speaks plain HTTP, knows no users, and
-//! drops the host of a name: `docker.io/bellows/redis:1` is `bellows/redis` there, with the tag `1`. Refuses to serve
+//! Owns its configuration, its data, which go with its folder, and its end. It speaks plain HTTP and knows no users unless
+//! it is told to, and drops the host of a name: `docker.io/bellows/redis:1` is `bellows/redis` there, with the tag `1`. Refuses to serve
 //! anybody but this machine and the pods of its node: it listens on one address, which no network card has.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use super::free_port;
+use crate::authority::Identity;
 use crate::image::{Image, push};
 use crate::paths;
 use crate::process::{Life, Process, Recipe};
@@ -22,6 +23,15 @@ pub(crate) const NAME: &str = "docker-registry";
 
 /// How long one attempt to connect may take.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How a registry is to be, where plain HTTP without users does not do.
+#[derive(Clone, Debug, Default)]
+pub struct RegistryOptions {
+    /// Speak HTTPS, as this.
+    pub identity: Option<Identity>,
+    /// Let in only who is in this file of users and bcrypt hashes.
+    pub users: Option<PathBuf>,
+}
 
 /// A running registry. Dropping it ends it, unless it lives on its own; its data stays in its folder.
 #[derive(Debug)]
@@ -36,14 +46,29 @@ impl Registry {
     /// # Errors
     /// docker-registry is not installed, or does not start.
     pub fn start(address: IpAddr, directory: &Path, life: Life) -> Result<Self> {
+        Self::start_with(&RegistryOptions::default(), address, directory, life)
+    }
+
+    /// The same, encrypted or with users.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_with(options: &RegistryOptions, address: IpAddr, directory: &Path, life: Life) -> Result<Self> {
         let Some(program) = paths::program(NAME) else { bail!("{NAME} is missing: apt-get install {NAME}") };
         let data = directory.join("registry");
         fs::create_dir_all(&data).with_context(|| format!("make {}", data.display()))?;
         let address = SocketAddr::new(address, free_port(address)?);
         let configuration = directory.join("registry.yaml");
+        let tls = options
+            .identity
+            .as_ref()
+            .map(|identity| format!(", tls: {{certificate: {:?}, key: {:?}}}", identity.certificate, identity.key));
+        let users = options.users.as_ref().map(|users| format!("auth: {{htpasswd: {{realm: r, path: {users:?}}}}}\n"));
         let text = format!(
             "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {data:?}}}, delete: {{enabled: true}}}}\n\
-             http: {{addr: \"{address}\", relativeurls: true}}\nlog: {{level: warn, accesslog: {{disabled: true}}}}\n"
+             http: {{addr: \"{address}\", relativeurls: true{}}}\n{}log: {{level: warn, accesslog: {{disabled: true}}}}\n",
+            tls.unwrap_or_default(),
+            users.unwrap_or_default()
         );
         fs::write(&configuration, text).with_context(|| format!("write {}", configuration.display()))?;
         let mut process = Process::start(Recipe {

@@ -14,6 +14,8 @@ use serde::Serialize;
 
 /// Imports that give nothing away: types without functions, and what stays within the host.
 const HARMLESS: [&str; 3] = ["types", "memo", "log"];
+/// The annotation that names the trigger types of an artifact, with commas between.
+pub(super) const TRIGGER_TYPES: &str = "dev.bellows.scaler.trigger-types";
 
 /// A component, as `inspect --output json` prints it.
 #[derive(Debug, Serialize)]
@@ -134,7 +136,7 @@ impl Setting {
 }
 
 /// The capabilities behind imports, without those that give nothing away.
-fn needs(imports: &[String]) -> Vec<String> {
+pub(super) fn needs(imports: &[String]) -> Vec<String> {
     let interface = |import: &String| {
         let name = import.split_once('@').map_or(import.as_str(), |(name, _)| name);
         name.rsplit(['/', ':']).next().unwrap_or(name).to_owned()

@@ -22,6 +22,8 @@ use crate::telemetry::{self, LogFormat};
 
 mod live;
 
+pub(super) use live::reachable;
+
 /// Time between polls where only their number is given.
 const EVERY: Duration = Duration::from_secs(5);
 

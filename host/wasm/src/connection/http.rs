@@ -1,7 +1,7 @@
 //! The pool of HTTP origins: for each origin, credentials and encryption a few connections that are kept alive, whoever
 //! asks. Equal requests of one moment are sent once.
 
-mod connector;
+pub(crate) mod connector;
 mod exchange;
 mod flight;
 

@@ -88,9 +88,13 @@ pub(super) fn run(arguments: &RunArguments, runtime: &Runtime, component: &Path)
 }
 
 fn network(arguments: &RunArguments) -> anyhow::Result<NetworkSettings> {
+    Ok(NetworkSettings { egress: reachable(&arguments.allow_egress)?, ..NetworkSettings::default() })
+}
+
+/// What an author's commands may dial: this machine too, and what he allows besides.
+pub(in crate::cli::scaler) fn reachable(allowed: &[Cidr]) -> anyhow::Result<EgressPolicy> {
     let here = HERE.iter().map(|block| block.parse::<Cidr>()).collect::<Result<Vec<_>, _>>()?;
-    let allowed = here.into_iter().chain(arguments.allow_egress.iter().copied()).collect();
-    Ok(NetworkSettings { egress: EgressPolicy::new(allowed), ..NetworkSettings::default() })
+    Ok(EgressPolicy::new(here.into_iter().chain(allowed.iter().copied()).collect()))
 }
 
 fn engine(arguments: &RunArguments, network: NetworkSettings, lent: Lent) -> anyhow::Result<Engine> {

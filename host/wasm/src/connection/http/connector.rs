@@ -20,7 +20,7 @@ use crate::connection::single::DIAL_TIME_MAX;
 /// Why there is no connection, in our own words; the library carries it to whoever asked.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct DialError(pub(super) Failure);
+pub(crate) struct DialError(pub(crate) Failure);
 
 /// Dials one origin.
 #[derive(Clone)]
@@ -54,7 +54,7 @@ impl Service<Uri> for Connector {
 }
 
 /// A stream in the library's own terms.
-pub(super) struct Io(TokioIo<Box<dyn Stream>>);
+pub(crate) struct Io(pub(crate) TokioIo<Box<dyn Stream>>);
 
 impl Connection for Io {
     fn connected(&self) -> Connected {
