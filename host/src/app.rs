@@ -5,57 +5,34 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use bellows_core::effect::Effect;
-use bellows_core::grant::{Cidr, EgressPolicy};
-use bellows_wasm::{Compiler, Engine, EngineSettings, Limits, NetworkSettings};
+use bellows_core::event::Event;
+use bellows_wasm::{Compiler, Engine};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::kube::aggregation::Aggregation;
+use crate::kube::scaler::ScalerDesk;
 use crate::kube::{self, Performer, Pods, Requests, Scope, Store, Watches};
 use crate::poll::Poller;
 use crate::scalers::Scalers;
-use crate::serve::certificate::{Lifetimes, ServiceName};
-use crate::serve::external_metrics::{ExternalMetrics, Parts, Settings as FaceSettings};
+use crate::serve::external_metrics::{ExternalMetrics, Parts};
 use crate::serve::readiness::Readiness;
 use crate::serve::snapshot::Snapshot;
 use crate::serve::{Clock, admin};
+use crate::supply::{self, Supply};
 use crate::telemetry::{Counts, Sources, Telemetry};
 use crate::{clock, driver};
 
-/// The time between two looks at our APIService: somebody may have replaced it.
-const REGISTRATION_LOOK: Duration = Duration::from_secs(30);
+mod settings;
 
-/// What the operator of the host says; each field is a flag of `bellows run`.
-#[derive(Debug)]
-#[expect(missing_docs, reason = "each field is documented where it is declared as a flag, in `cli/run.rs`")]
-pub struct Settings {
-    pub scalers: PathBuf,
-    pub cache: PathBuf,
-    pub kubeconfig: Option<PathBuf>,
-    pub namespace: Option<String>,
-    pub selector: Option<String>,
-    pub authorities: Vec<String>,
-    pub allowed: Vec<Cidr>,
-    pub cluster_domain: String,
-    pub name_servers: Vec<SocketAddr>,
-    pub metrics_api: SocketAddr,
-    pub admin: SocketAddr,
-    pub prometheus: Vec<SocketAddr>,
-    pub service_name: String,
-    pub service_namespace: String,
-    pub cluster_object_namespace: String,
-    pub instance: String,
-    pub all_events: bool,
-    pub legacy_metric_names: bool,
-}
+pub use settings::Settings;
+use settings::{engine_settings, face_settings, source};
 
 /// Runs the host until it is told to end, or a part of it dies.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
@@ -110,6 +87,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         cluster_namespace: settings.cluster_object_namespace.clone(),
     });
     tasks.start_fallible("performer", performer.clone().run(cancel.clone().cancelled_owned()));
+    tasks.supply(&settings, engine, &scalers, &events, &client)?;
     let (synced, listed) = watch::channel(false);
     let scope = Scope { namespace: settings.namespace.clone(), selector: settings.selector.clone() };
     let watches = Watches { client, scope, store, events: events.clone(), synced };
@@ -123,7 +101,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
 /// The driver, with everybody that an effect may concern.
 async fn drive(
-    inbox: mpsc::Receiver<bellows_core::event::Event>,
+    inbox: mpsc::Receiver<Event>,
     clock: Clock,
     poller: Poller,
     performer: Performer,
@@ -158,33 +136,6 @@ pub(crate) fn compiler() -> anyhow::Result<Compiler> {
     let program =
         std::env::current_exe().context("cannot find the program itself, which compiles scalers as a child")?;
     Ok(Compiler { program, arguments: vec!["compile".into()] })
-}
-
-fn engine_settings(settings: &Settings) -> anyhow::Result<EngineSettings> {
-    Ok(EngineSettings {
-        cache: settings.cache.clone(),
-        compiler: compiler()?,
-        limits: Limits::default(),
-        network: NetworkSettings {
-            egress: EgressPolicy::new(settings.allowed.clone()),
-            cluster_domain: settings.cluster_domain.clone(),
-            name_servers: settings.name_servers.clone(),
-            authorities: settings.authorities.clone(),
-        },
-    })
-}
-
-fn face_settings(settings: &Settings) -> FaceSettings {
-    FaceSettings {
-        service: ServiceName {
-            name: settings.service_name.clone(),
-            namespace: settings.service_namespace.clone(),
-            cluster_domain: settings.cluster_domain.clone(),
-        },
-        lifetimes: Lifetimes::default(),
-        look_every: REGISTRATION_LOOK,
-        trust: Default::default(),
-    }
 }
 
 async fn announce(mut listed: watch::Receiver<bool>, watched: crate::serve::readiness::Condition) {
@@ -222,6 +173,29 @@ impl Tasks {
         task: impl Future<Output = Result<(), E>> + Send + 'static,
     ) {
         self.set.spawn(async move { (name, task.await.map_err(anyhow::Error::new)) });
+    }
+
+    /// Scalers of the cluster: who watches them, and who brings them into service.
+    fn supply(
+        &mut self,
+        settings: &Settings,
+        engine: Engine,
+        scalers: &Arc<Scalers>,
+        events: &mpsc::Sender<Event>,
+        client: &::kube::Client,
+    ) -> anyhow::Result<()> {
+        let supply = Supply {
+            engine,
+            scalers: scalers.clone(),
+            source: source(settings)?,
+            desk: Arc::new(ScalerDesk::new(client.clone(), settings.service_namespace.clone())),
+            events: events.clone(),
+        };
+        let (news, wishes) = mpsc::channel(supply::NEWS_MAX);
+        let cancel = self.cancel.clone();
+        self.start("watch of Scalers", until(cancel.clone(), kube::scaler::watch(client.clone(), news)));
+        self.start("supply of scalers", supply.run(wishes, cancel));
+        Ok(())
     }
 
     /// Waits until the process is told to end or a task ends by itself; then ends all of them.

@@ -1,4 +1,5 @@
-//! The kinds that Bellows serves: KEDA's `keda.sh/v1alpha1`, unchanged, as Rust types and as definitions for a cluster.
+//! The kinds that Bellows serves: KEDA's `keda.sh/v1alpha1`, unchanged, and its own `bellows.dev/v1alpha1` Scaler, as Rust
+//! types and as definitions for a cluster.
 //!
 //! Each field is declared once, in the Rust type; its schema is derived and compared with KEDA's own by a test. Nothing
 //! here talks to a cluster, and nothing decides: `draft()` hands what was written to core, which does.
@@ -11,12 +12,14 @@ pub mod authentication;
 mod draft;
 pub mod provider;
 pub mod scaled_object;
+pub mod scaler;
 mod schema;
 pub mod status;
 
 pub use authentication::{ClusterTriggerAuthentication, TriggerAuthentication, TriggerAuthenticationSpec};
 pub use draft::{draft, key};
 pub use scaled_object::{ScaledObject, ScaledObjectSpec};
+pub use scaler::{Scaler, ScalerSpec};
 pub use status::{Condition, ScaledObjectStatus};
 
 /// The definitions could not be written as YAML.
@@ -33,7 +36,9 @@ pub enum WriteError {
 /// The definitions to install, as an API server takes them.
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {
-    [ScaledObject::crd(), TriggerAuthentication::crd(), ClusterTriggerAuthentication::crd()].map(schema::finish).into()
+    [ScaledObject::crd(), TriggerAuthentication::crd(), ClusterTriggerAuthentication::crd(), Scaler::crd()]
+        .map(schema::finish)
+        .into()
 }
 
 /// The same definitions as one stream of YAML, each after its `---`.

@@ -29,6 +29,7 @@ mod report;
 pub mod requests;
 mod resolve;
 mod scale;
+pub mod scaler;
 pub mod store;
 mod target;
 mod tell;

@@ -15,4 +15,5 @@ pub mod poll;
 pub mod rehearse;
 pub mod scalers;
 pub mod serve;
+pub mod supply;
 pub mod telemetry;

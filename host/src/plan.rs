@@ -19,11 +19,16 @@ const FROM_ENVIRONMENT: &str = "FromEnv";
 
 /// The scalers that are loaded.
 pub trait Catalogue: Send + Sync {
-    /// The scaler that serves `trigger_type`.
-    fn find(&self, trigger_type: &str) -> Option<Arc<dyn Planner>>;
+    /// The scaler that serves `trigger_type` in a namespace.
+    fn find(&self, namespace: &str, trigger_type: &str) -> Option<Arc<dyn Planner>>;
 
-    /// All trigger types that are served, for messages.
-    fn served(&self) -> Vec<String>;
+    /// All trigger types that are served in a namespace, for messages.
+    fn served(&self, namespace: &str) -> Vec<String>;
+
+    /// The Scaler that serves `trigger_type`, but not in this namespace.
+    fn withheld(&self, _namespace: &str, _trigger_type: &str) -> Option<String> {
+        None
+    }
 }
 
 /// A scaler, as far as planning needs it.
@@ -119,7 +124,7 @@ async fn plan_trigger(
     surroundings: Surroundings<'_>,
     catalogue: &dyn Catalogue,
 ) -> Result<Planned, Refusal> {
-    let (scaler, kind) = scaler(&draft.kind, catalogue)?;
+    let (scaler, kind) = scaler(&key.namespace, &draft.kind, catalogue)?;
     let sources = sources(draft, surroundings.environment, surroundings.credentials.get(index))?;
     // A variable or a key may appear without the manifest changing, because it belongs to something else.
     let retry = variables(draft).next().is_some() || draft.authentication.is_some();
@@ -147,16 +152,21 @@ async fn plan_trigger(
     }
 }
 
-fn scaler(kind: &str, catalogue: &dyn Catalogue) -> Result<(Arc<dyn Planner>, TriggerType), Refusal> {
-    let found = catalogue.find(kind).and_then(|scaler| {
+fn scaler(namespace: &str, kind: &str, catalogue: &dyn Catalogue) -> Result<(Arc<dyn Planner>, TriggerType), Refusal> {
+    let found = catalogue.find(namespace, kind).and_then(|scaler| {
         let kind = scaler.description().trigger_types.iter().find(|served| served.name == kind).cloned();
         kind.map(|kind| (scaler, kind))
     });
     found.ok_or_else(|| {
-        let mut served = catalogue.served();
+        let mut served = catalogue.served(namespace);
         served.sort_unstable();
         let served = if served.is_empty() { "none".to_owned() } else { served.join(", ") };
-        let message = format!("no scaler is loaded that serves trigger type {kind}; loaded: {served}");
+        let message = match catalogue.withheld(namespace, kind) {
+            Some(scaler) => format!(
+                "Scaler {scaler} serves trigger type {kind}, but its spec.allowedNamespaces does not name {namespace}"
+            ),
+            None => format!("no scaler is loaded that serves trigger type {kind}; loaded: {served}"),
+        };
         Refusal { problems: vec![Problem::new("type", message)], retry: true }
     })
 }
@@ -222,12 +232,12 @@ mod tests {
     struct Loaded(Option<Arc<Lists>>);
 
     impl Catalogue for Loaded {
-        fn find(&self, trigger_type: &str) -> Option<Arc<dyn Planner>> {
+        fn find(&self, _namespace: &str, trigger_type: &str) -> Option<Arc<dyn Planner>> {
             let lists = self.0.clone().filter(|_| trigger_type == "list")?;
             Some(lists)
         }
 
-        fn served(&self) -> Vec<String> {
+        fn served(&self, _namespace: &str) -> Vec<String> {
             self.0.iter().map(|_| "list".to_owned()).collect()
         }
     }

@@ -1,6 +1,7 @@
-//! The components of a folder, by the trigger types that they serve; looked at again every two seconds.
+//! The components in service, by the trigger types that they serve: those of a folder, which is looked at again every two
+//! seconds, and those that Scalers of the cluster bring.
 //!
-//! A file that cannot be loaded touches nothing else: the component that it replaces, and all others, stay in service.
+//! The folder comes first, so nobody takes a trigger type from the operator of the host. A file that cannot be loaded touches nothing else: the component that it replaces, and all others, stay in service.
 //! One that disappears stays in service too, until the host restarts, because nothing stops for want of a file.
 
 use std::collections::BTreeMap;
@@ -30,10 +31,45 @@ struct Stamp {
     modified: Option<SystemTime>,
 }
 
+/// A component that a Scaler of the cluster brings.
+#[derive(Clone)]
+pub struct Offer {
+    /// The component.
+    pub scaler: Arc<Scaler>,
+    /// The namespaces that may use it; all where empty.
+    pub allowed: Vec<String>,
+}
+
+impl Offer {
+    fn allows(&self, namespace: &str) -> bool {
+        self.allowed.is_empty() || self.allowed.iter().any(|allowed| allowed == namespace)
+    }
+}
+
+/// Who comes first of several Scalers that claim a trigger type: the oldest, and of two as old the first by name.
+pub type Rank = (jiff::Timestamp, String);
+
 #[derive(Default)]
 struct Shelf {
     files: BTreeMap<PathBuf, (Stamp, Option<Arc<Scaler>>)>,
+    offers: BTreeMap<Rank, Offer>,
     retired: Vec<Arc<Scaler>>,
+}
+
+impl Shelf {
+    fn of_files(&self) -> impl Iterator<Item = &Arc<Scaler>> {
+        self.files.values().filter_map(|(_, scaler)| scaler.as_ref())
+    }
+
+    fn retire(&mut self, before: Option<Arc<Scaler>>) {
+        self.retired.extend(before);
+        let excess = self.retired.len().saturating_sub(RETIRED_MAX);
+        self.retired.drain(..excess);
+    }
+}
+
+fn serves(scaler: &Scaler, trigger_type: &str) -> bool {
+    scaler.description().trigger_types.iter().any(|kind| kind.name == trigger_type)
 }
 
 /// The components in service.
@@ -67,8 +103,36 @@ impl Scalers {
     /// The component with this digest, also one that was replaced lately.
     pub fn by_digest(&self, digest: &str) -> Option<Arc<Scaler>> {
         self.read(|shelf| {
-            let current = shelf.files.values().filter_map(|(_, scaler)| scaler.as_ref());
-            current.chain(&shelf.retired).find(|scaler| scaler.digest() == digest).cloned()
+            let offered = shelf.offers.values().map(|offer| &offer.scaler);
+            shelf.of_files().chain(offered).chain(&shelf.retired).find(|scaler| scaler.digest() == digest).cloned()
+        })
+    }
+
+    /// Puts a Scaler's component into service, in the place of the one that it brought before.
+    pub fn offer(&self, rank: Rank, offer: Offer) {
+        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
+        let before = shelf.offers.insert(rank, offer);
+        shelf.retire(before.map(|before| before.scaler));
+    }
+
+    /// Takes a Scaler's component out of service. Whether it brought one.
+    pub fn withdraw(&self, rank: &Rank) -> bool {
+        let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
+        let before = shelf.offers.remove(rank);
+        let was_there = before.is_some();
+        shelf.retire(before.map(|before| before.scaler));
+        was_there
+    }
+
+    /// Who serves a trigger type before the Scaler of this rank, in the words of a message.
+    pub fn before(&self, rank: &Rank, trigger_type: &str) -> Option<String> {
+        self.read(|shelf| {
+            if let Some(scaler) = shelf.of_files().find(|scaler| serves(scaler, trigger_type)) {
+                return Some(format!("the host's own scaler {}", scaler.description().name));
+            }
+            let mut earlier = shelf.offers.range(..rank.clone());
+            let found = earlier.find(|(_, offer)| serves(&offer.scaler, trigger_type));
+            found.map(|((_, name), _)| format!("the older Scaler {name}"))
         })
     }
 
@@ -114,9 +178,7 @@ impl Scalers {
         let before = shelf.files.remove(&path).and_then(|(_, scaler)| scaler);
         let current = match loaded {
             Some(scaler) => {
-                shelf.retired.extend(before);
-                let excess = shelf.retired.len().saturating_sub(RETIRED_MAX);
-                shelf.retired.drain(..excess);
+                shelf.retire(before);
                 Some(scaler)
             }
             None => before,
@@ -127,24 +189,31 @@ impl Scalers {
 
 impl Catalogue for Scalers {
     /// Where two components claim a trigger type, the one whose file name comes first serves it.
-    fn find(&self, trigger_type: &str) -> Option<Arc<dyn Planner>> {
+    fn find(&self, namespace: &str, trigger_type: &str) -> Option<Arc<dyn Planner>> {
         self.read(|shelf| {
-            let serves =
-                |scaler: &&Arc<Scaler>| scaler.description().trigger_types.iter().any(|kind| kind.name == trigger_type);
-            let scaler = shelf.files.values().filter_map(|(_, scaler)| scaler.as_ref()).find(serves).cloned();
-            scaler.map(|scaler| scaler as Arc<dyn Planner>)
+            let offered = shelf.offers.values().filter(|offer| offer.allows(namespace)).map(|offer| &offer.scaler);
+            let found = shelf.of_files().chain(offered).find(|scaler| serves(scaler, trigger_type)).cloned();
+            found.map(|scaler| scaler as Arc<dyn Planner>)
         })
     }
 
-    fn served(&self) -> Vec<String> {
+    fn served(&self, namespace: &str) -> Vec<String> {
         self.read(|shelf| {
-            let scalers = shelf.files.values().filter_map(|(_, scaler)| scaler.as_ref());
-            let mut names: Vec<_> = scalers
-                .flat_map(|scaler| scaler.description().trigger_types.iter().map(|kind| kind.name.clone()))
-                .collect();
+            let offered = shelf.offers.values().filter(|offer| offer.allows(namespace)).map(|offer| &offer.scaler);
+            let types = |scaler: &Arc<Scaler>| {
+                scaler.description().trigger_types.iter().map(|kind| kind.name.clone()).collect::<Vec<_>>()
+            };
+            let mut names: Vec<_> = shelf.of_files().chain(offered).flat_map(types).collect();
             names.sort();
             names.dedup();
             names
+        })
+    }
+
+    fn withheld(&self, namespace: &str, trigger_type: &str) -> Option<String> {
+        self.read(|shelf| {
+            let withheld = |offer: &Offer| !offer.allows(namespace) && serves(&offer.scaler, trigger_type);
+            shelf.offers.iter().find(|(_, offer)| withheld(offer)).map(|((_, name), _)| name.clone())
         })
     }
 }

@@ -26,7 +26,8 @@ const ALLOWED: &[(&str, &str)] = &[];
 #[test]
 fn every_definition_is_the_one_of_keda() {
     let theirs = theirs();
-    let ours = ours();
+    let mut ours = ours();
+    ours.retain(|name, _| name.ends_with(".keda.sh"));
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>(), "the kinds themselves");
     let mut differences = Vec::new();
     for (name, theirs) in &theirs {

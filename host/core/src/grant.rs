@@ -92,10 +92,8 @@ fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
 fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
     let segments = address.segments();
     let [first, .., last] = segments;
-    // NAT64 and 6to4 spell an IPv4 address inside: the inner one is judged.
-    if segments.starts_with(&[0x64, 0xff9b, 0, 0, 0, 0]) {
-        let [.., high, low] = segments;
-        return special_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
+    if let Some(inner) = spelled_inside(segments).filter(|_| !address.is_loopback() && !address.is_unspecified()) {
+        return special_v4(inner);
     }
     match first {
         0 if address.is_loopback() => Some("loopback"),
@@ -105,6 +103,19 @@ fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
         0xff00..=0xffff => Some("multicast"),
         _ => None,
     }
+}
+
+/// The IPv4 address that NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056) and the oldest form of all (RFC 4291) spell inside one
+/// of IPv6: it is where the packets go.
+fn spelled_inside(segments: [u16; 8]) -> Option<Ipv4Addr> {
+    let (high, low) = match segments {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x64, 0xff9b, 1, _, _, _, high, low]
+        | [0x2002, high, low, ..]
+        | [0, 0, 0, 0, 0, 0, high, low] => (high, low),
+        _ => return None,
+    };
+    Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
 }
 
 #[cfg(test)]
@@ -123,6 +134,10 @@ mod tests {
             ("::1", "loopback"),
             ("::ffff:127.0.0.1", "loopback"),
             ("64:ff9b::7f00:1", "loopback"),
+            ("64:ff9b:1::7f00:1", "loopback"),
+            ("2002:7f00:1::1", "loopback"),
+            ("2002:a9fe:a9fe::", "metadata"),
+            ("::127.0.0.1", "loopback"),
             ("0.0.0.0", "unspecified"),
             ("::", "unspecified"),
             ("169.254.169.254", "metadata"),
@@ -140,7 +155,7 @@ mod tests {
 
     #[test]
     fn ordinary_addresses_are_permitted_private_ones_too() {
-        for address in ["10.1.2.3", "192.168.0.1", "8.8.8.8", "2001:db8::1", "fd12::1"] {
+        for address in ["10.1.2.3", "192.168.0.1", "8.8.8.8", "2001:db8::1", "fd12::1", "2002:808:808::1"] {
             assert_eq!(policy(&[]).permits(address.parse().unwrap()), Ok(()), "{address}");
         }
     }

@@ -24,6 +24,7 @@ pub mod reading;
 pub mod scaler;
 pub mod schedule;
 pub mod status;
+pub mod supply;
 pub mod tally;
 pub mod workload;
 

@@ -34,9 +34,9 @@ impl Components {
             let engine = Engine::new(settings).context("cannot start the engine for scalers")?;
             anyhow::Ok(Arc::new(Scalers::open(folder.to_owned(), engine).await))
         })?;
-        let served = scalers.served();
+        let served = scalers.served("");
         let kind = |name: &String| {
-            let scaler = scalers.find(name)?;
+            let scaler = scalers.find("", name)?;
             scaler.description().trigger_types.iter().find(|kind| kind.name == *name).cloned()
         };
         let trigger_types = served.iter().filter_map(kind).collect();
@@ -51,7 +51,7 @@ impl Planner for Components {
 
     fn plan(&self, trigger: &Trigger) -> Result<Vec<Metric>, Vec<Problem>> {
         let gone = || vec![Problem::new("", format!("no scaler is loaded that serves {}", trigger.trigger_type))];
-        let scaler = self.scalers.find(&trigger.trigger_type).ok_or_else(gone)?;
+        let scaler = self.scalers.find(trigger.namespace(), &trigger.trigger_type).ok_or_else(gone)?;
         self.runtime.block_on(scaler.plan(trigger)).map_err(|error| match error {
             PlanError::Problems(problems) => problems,
             PlanError::Failed(failure) => vec![Problem::new("", failure.to_string())],

@@ -34,6 +34,9 @@ pub struct RunArguments {
     /// Let scalers reach addresses that are refused otherwise (loopback, link-local, metadata, multicast); may be repeated
     #[arg(long, value_name = "CIDR")]
     allow_egress: Vec<Cidr>,
+    /// Registry that is asked without encryption, as a Scaler's image names it; may be repeated
+    #[arg(long, value_name = "HOST[:PORT]")]
+    plain_http_registry: Vec<String>,
     /// Domain of the cluster, which completes short host names as in a pod
     #[arg(long, value_name = "DOMAIN", default_value = "cluster.local")]
     cluster_domain: String,
@@ -106,6 +109,7 @@ impl RunArguments {
             allowed: self.allow_egress,
             cluster_domain: self.cluster_domain,
             name_servers: self.dns_server,
+            plain_http_registries: self.plain_http_registry,
             metrics_api: self.metrics_api,
             admin: self.admin,
             prometheus: self.prometheus,

@@ -34,7 +34,7 @@ use document::Document;
 
 /// A watch is ended by the server this often and taken up where it stood, which costs one request; a connection that was
 /// cut without a word is noticed 5 s after that.
-const WATCH_SECONDS: u32 = 30;
+pub(super) const WATCH_SECONDS: u32 = 30;
 /// First and longest wait after a failed watch: an API server that restarts is back within seconds, and four watches that
 /// ask every 10 s are no load to one that is not.
 const WAIT_MIN: Duration = Duration::from_millis(500);
@@ -213,7 +213,7 @@ impl Watches {
 }
 
 /// A watch that never ends, waits between attempts, and drops what only costs memory.
-fn patient<K>(
+pub(super) fn patient<K>(
     api: Api<K>,
     config: watcher::Config,
 ) -> impl futures::Stream<Item = Result<watcher::Event<K>, watcher::Error>>
@@ -231,7 +231,7 @@ fn trim(object: &mut impl Resource) {
     }
 }
 
-fn heard<K>(what: &str, result: Result<watcher::Event<K>, watcher::Error>) -> Option<watcher::Event<K>> {
+pub(super) fn heard<K>(what: &str, result: Result<watcher::Event<K>, watcher::Error>) -> Option<watcher::Event<K>> {
     result.inspect_err(|error| tracing::warn!(%error, "the watch of {what} failed and is taken up again")).ok()
 }
 

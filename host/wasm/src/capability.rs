@@ -36,6 +36,13 @@ pub(crate) fn judge(import: &str) -> Result<(), ImportError> {
     if LENT.contains(&name) { Ok(()) } else { Err(foreign()) }
 }
 
+/// Short names of imports: `redis` of `bellows:scaler/redis@0.1.0`. Others are left out, for [`judge`] to refuse.
+pub fn names<'a>(imports: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let short =
+        |import: &'a str| import.strip_prefix(PACKAGE).map(|interface| interface.split('@').next().unwrap_or_default());
+    imports.filter_map(short).map(str::to_owned).collect()
+}
+
 /// Makes all that is lent linkable.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     bindings::redis::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;

@@ -8,7 +8,6 @@ use std::sync::{Arc, OnceLock};
 use bellows_core::failure::Failure;
 use tokio::io::AsyncReadExt;
 use tokio::sync::{Mutex, Semaphore};
-use tokio::time::{Duration, Instant};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -21,13 +20,11 @@ use crate::capability::{self, ImportError};
 use crate::compile::{self, CompileError, Compiler};
 use crate::connection::{self, NetworkError, NetworkSettings};
 use crate::lending::Sources;
-use crate::lift;
 use crate::limits::{INSTANCES_MAX, Limits, Ticker};
-use crate::scaler::{Answer, Guest, Lent, Question, Scaler};
+use crate::prepared::Prepared;
+use crate::scaler::{Guest, Scaler};
 use crate::state::State;
 
-/// Describing computes nothing; twice what a guest may compute, so that its own bound speaks first.
-const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(2);
 const PLUGIN: &str = "bellows:scaler/plugin";
 
 /// What an engine is made of.
@@ -164,27 +161,22 @@ impl Engine {
     /// Reads a component, compiles it unless that was done before, judges what it imports and exports, and asks it what
     /// it is.
     pub async fn load(&self, path: &Path) -> Result<Arc<Scaler>, LoadError> {
+        self.prepare(path).await?.describe().await
+    }
+
+    /// The part of loading in which nothing of the component runs.
+    pub async fn prepare(&self, path: &Path) -> Result<Prepared, LoadError> {
         let bytes = self.read(path).await?;
         let digest = compile::digest(&bytes);
         let component = self.compiled(&digest, &bytes).await?;
         drop(bytes);
+        let imports = capability::names(component.component_type().imports(&self.runtime.engine).map(|(name, _)| name));
         let instance = self.link(&component)?;
         let plugin = ScalerPre::new(instance).map_err(|error| LoadError::Link(format!("{error:#}")))?;
         let provisional = digest.get(..12).unwrap_or(&digest);
-        let mut guest = Guest {
-            runtime: Arc::clone(&self.runtime),
-            log: Arc::new(LogBudget::new(provisional)),
-            digest: digest.into(),
-            plugin,
-        };
-        let until = Instant::now() + DESCRIBE_TIME_MAX;
-        let (answer, _) = guest.ask(Lent::default(), Question::Describe, until).await;
-        let Answer::Describe(described) = answer.map_err(LoadError::Describe)? else {
-            return Err(LoadError::Describe(lift::breach("answer", "an answer to another question")));
-        };
-        let description = lift::description(described).map_err(LoadError::Description)?;
-        guest.log = Arc::new(LogBudget::new(&description.name));
-        Ok(Arc::new(Scaler::new(guest, description)))
+        let log = Arc::new(LogBudget::new(provisional));
+        let guest = Guest { runtime: Arc::clone(&self.runtime), log, digest: digest.into(), plugin };
+        Ok(Prepared::new(guest, imports))
     }
 
     async fn read(&self, path: &Path) -> Result<Vec<u8>, LoadError> {

@@ -92,11 +92,12 @@ pub enum PlanError {
 pub struct Scaler {
     guest: Guest,
     description: Description,
+    imports: Vec<String>,
 }
 
 impl Scaler {
-    pub(crate) fn new(guest: Guest, description: Description) -> Self {
-        Self { guest, description }
+    pub(crate) fn new(guest: Guest, description: Description, imports: Vec<String>) -> Self {
+        Self { guest, description, imports }
     }
 
     /// SHA-256 of the component, in hexadecimal.
@@ -107,6 +108,11 @@ impl Scaler {
     /// What the component is.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// The interfaces of the contract that it imports, by their short names.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
     }
 
     /// The metrics of a trigger, or all that is wrong with its settings. No connection is to be had.

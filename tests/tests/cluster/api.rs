@@ -12,11 +12,12 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 /// Where kinds of the trials live: plural, path before the namespace.
-const PLACES: [(&str, &str); 11] = [
+const PLACES: [(&str, &str); 12] = [
     ("deployments", "/apis/apps/v1"),
     ("scaledobjects", "/apis/keda.sh/v1alpha1"),
     ("triggerauthentications", "/apis/keda.sh/v1alpha1"),
     ("clustertriggerauthentications", "/apis/keda.sh/v1alpha1"),
+    ("scalers", "/apis/bellows.dev/v1alpha1"),
     ("horizontalpodautoscalers", "/apis/autoscaling/v2"),
     ("events", "/apis/events.k8s.io/v1"),
     ("customresourcedefinitions", "/apis/apiextensions.k8s.io/v1"),

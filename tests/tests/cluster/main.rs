@@ -40,6 +40,8 @@ mod shape;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]
+mod supply;
+#[cfg(test)]
 mod tenants;
 #[cfg(test)]
 mod users;
@@ -85,6 +87,9 @@ const PROOFS: &[(&str, Proof)] = &[
     ("people_see_columns_events_and_whole_messages", Beside(shape::for_people)),
     // keda#4413: one bad object or scaler takes all down.
     ("a_component_that_appears_is_served_and_a_bad_one_hurts_nothing", Beside(components::come_and_fail)),
+    ("a_scaler_from_a_registry_serves_once_it_is_granted_what_it_imports_and_no_longer", Beside(supply::granted)),
+    ("a_scaler_that_must_be_signed_serves_once_it_is_and_no_longer_when_it_is_revoked", Beside(supply::signed)),
+    ("each_bad_scaler_of_a_registry_says_what_is_wrong_and_hurts_nothing", Beside(supply::refused)),
     // keda#563, #7640: a rotated Secret is not noticed.
     ("a_wrong_password_is_told_and_a_corrected_one_is_used_without_a_restart", Beside(connections::password)),
     ("a_secret_rotated_behind_an_authentication_is_used_within_one_poll", Beside(authentication::rotated)),
@@ -114,6 +119,7 @@ const PROOFS: &[(&str, Proof)] = &[
     // keda#5490: a restart costs pods.
     ("a_killed_host_lowers_nothing_before_the_cooldown_is_proven_anew", Alone(restarts::killed)),
     ("a_host_that_returns_while_redis_is_down_lowers_nothing", Alone(restarts::in_the_dark)),
+    ("a_host_that_returns_while_the_registry_is_away_serves_what_it_served", Alone(supply::registry_away)),
     ("an_object_deleted_while_the_host_is_down_is_restored_and_released", Alone(restarts::deleted_meanwhile)),
     ("a_restarted_api_server_is_followed_without_a_restart_of_ours", Alone(restarts::api_server)),
 ];

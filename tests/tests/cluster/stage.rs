@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bellows_tests::cluster::{Cluster, Options};
 use bellows_tests::process::{Life, Process, Recipe};
-use bellows_tests::services::{Bellows, BellowsOptions, Redis, RedisOptions, free_port, install};
+use bellows_tests::services::{Bellows, BellowsOptions, Redis, RedisOptions, Registry, free_port, install};
 use bellows_tests::wait::Stop;
 use bellows_tests::{guests, paths};
 
@@ -32,6 +32,8 @@ pub(crate) struct Stage {
     /// With TLS and a password; its authority is in `--ca-dir`.
     pub(crate) secured: Redis,
     pub(crate) api: Api,
+    /// Where scalers come from, without encryption.
+    pub(crate) registry: Registry,
     /// The folder of scalers that Bellows watches.
     pub(crate) scalers: PathBuf,
     _names: Process,
@@ -57,6 +59,7 @@ impl Stage {
         let authority = secured.authority().context("a Redis with TLS has an authority")?;
         fs::copy(authority, authorities.join("redis.crt")).context("copy the authority")?;
         let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let registry = Registry::start(local, cluster.directory(), Life::WithUs)?;
         let names = SocketAddr::new(local, free_port(local)?);
         let name_server = serve_names(&cluster, names)?;
 
@@ -68,6 +71,7 @@ impl Stage {
             dns_server: Some(names.to_string()),
             metrics_port: Some(port),
             log: "info,bellows=debug".to_owned(),
+            arguments: vec!["--plain-http-registry".to_owned(), registry.address().to_string()],
             // Black holes of the trials are there besides.
             allow_egress: vec!["127.0.0.0/8".to_owned()],
             ..BellowsOptions::default()
@@ -75,7 +79,7 @@ impl Stage {
         let mut bellows = Bellows::start(&cluster, &options)?;
         bellows.wait_until_ready(&Stop::default(), START_MAX)?;
         let api = Api::new(cluster.admin_kubeconfig())?;
-        Ok(Self { bellows, redis, secured, api, scalers, _names: name_server, cluster })
+        Ok(Self { bellows, redis, secured, api, registry, scalers, _names: name_server, cluster })
     }
 
     /// Starts Bellows again after it was killed, with the same flags.

@@ -56,11 +56,11 @@ impl Planner for Lists {
 struct Loaded(Arc<Lists>);
 
 impl Catalogue for Loaded {
-    fn find(&self, trigger_type: &str) -> Option<Arc<dyn Planner>> {
+    fn find(&self, _namespace: &str, trigger_type: &str) -> Option<Arc<dyn Planner>> {
         (trigger_type == "list").then(|| self.0.clone() as Arc<dyn Planner>)
     }
 
-    fn served(&self) -> Vec<String> {
+    fn served(&self, _namespace: &str) -> Vec<String> {
         vec!["list".into()]
     }
 }

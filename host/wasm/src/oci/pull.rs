@@ -79,18 +79,20 @@ impl Registry {
         cache: &ArtifactCache,
     ) -> Result<Kept, OciError> {
         let digest = self.resolve(reference, keyring).await?;
-        if let Some(kept) = cache.of_manifest(digest)? {
-            cache.remember(reference, &kept)?;
-            return Ok(kept);
-        }
-        let artifact = self.describe(&reference.pinned(digest), keyring).await?;
-        self.pull_described(reference, &artifact, keyring, cache).await
+        let kept = match cache.of_manifest(digest)? {
+            Some(kept) => kept,
+            None => {
+                let artifact = self.describe(&reference.pinned(digest), keyring).await?;
+                self.pull_described(&artifact, keyring, cache).await?
+            }
+        };
+        cache.remember(reference, &kept)?;
+        Ok(kept)
     }
 
-    /// The same where the description is known.
+    /// Fetches a component into the cache. What its reference means is for whoever takes it into service to remember.
     pub async fn pull_described(
         &self,
-        reference: &Reference,
         artifact: &Artifact,
         keyring: &Keyring,
         cache: &ArtifactCache,
@@ -102,9 +104,7 @@ impl Registry {
             // What is left of it is swept later, if not now.
             _ = std::fs::remove_file(&unfinished);
         }
-        let kept = kept?;
-        cache.remember(reference, &kept)?;
-        Ok(kept)
+        kept
     }
 
     /// The bytes of all layers, if they are not too many.

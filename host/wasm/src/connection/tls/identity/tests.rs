@@ -1,3 +1,5 @@
+//! What the end of a connection means, with peers of our own over a pipe in memory.
+
 use std::sync::Arc;
 
 use bellows_core::connection::{Identity, Secret};

@@ -1,0 +1,184 @@
+//! Scalers that come from a registry by a `Scaler` of the cluster: what they may do, what is said of them, and that a bad
+//! one touches nobody.
+
+use anyhow::{Context, Result, ensure};
+use bellows_tests::paths;
+use serde_json::{Value, json};
+
+use crate::room::{Room, told};
+use crate::stage::Stage;
+
+/// A command of authors, with what it must be told of a registry without encryption on this machine.
+fn run(stage: &Stage, command: &[&str]) -> Result<()> {
+    let registry = stage.registry.address().to_string();
+    let near = ["--plain-http", &registry, "--allow-egress", "127.0.0.0/8"];
+    let arguments: Vec<&str> = ["scaler"].into_iter().chain(command.iter().copied()).chain(near).collect();
+    let (code, out, complaint) = stage.run(&arguments)?;
+    ensure!(code == Some(0), "{out}{complaint}");
+    Ok(())
+}
+
+/// A component of ours under a name of the registry.
+fn push(stage: &Stage, component: &str, repository: &str) -> Result<String> {
+    let reference = format!("{}/{repository}", stage.registry.address());
+    run(stage, &["push", component, &reference])?;
+    Ok(reference)
+}
+
+fn example(name: &str) -> String {
+    paths::examples().join(name).display().to_string()
+}
+
+fn scaler(stage: &Stage, name: &str, spec: &Value) -> Result<()> {
+    let manifest =
+        json!({"apiVersion": "bellows.dev/v1alpha1", "kind": "Scaler", "metadata": {"name": name}, "spec": spec});
+    stage.api.apply("scalers", &manifest).map(drop)
+}
+
+/// Waits until a condition has this status and reason, and says its message.
+fn until(room: &Room<'_>, name: &str, kind: &str, (status, reason): (&str, &str)) -> Result<String> {
+    room.until(&format!("{kind} of Scaler {name} is {status} {reason}"), || {
+        let told = told(&room.stage.api.get("scalers", "", name)?, kind)?;
+        ensure!(told.0 == status && told.1 == reason, "it is {told:?}");
+        Ok(Some(told.2))
+    })
+}
+
+/// From a registry into service: what it imports is granted by a person, with the patch that the status prints.
+pub(crate) fn granted(stage: &Stage) -> Result<()> {
+    let room = Room::open(stage, "supply")?;
+    let image = push(stage, &example("bullmq.wasm"), "team/bullmq:1")?;
+    let trigger = json!([{"type": "bullmq", "metadata": {
+        "address": stage.redis.address().to_string(), "queueName": "supply", "jobsPerReplica": "10",
+    }}]);
+    room.workload("mail", 0, |spec| spec["triggers"] = trigger)?;
+    scaler(stage, "bullmq", &json!({"image": image, "allowedNamespaces": ["elsewhere"]}))?;
+
+    let message = until(&room, "bullmq", "Granted", ("False", "GrantMissing"))?;
+    let patch = message.split("--patch '").nth(1).and_then(|rest| rest.split('\'').next());
+    let patch: Value = serde_json::from_str(patch.context("the message holds the patch")?)?;
+    until(&room, "bullmq", "Ready", ("False", "GrantMissing"))?;
+    stage.api.merge("scalers", "", "bullmq", &patch)?;
+    until(&room, "bullmq", "Ready", ("True", "Serving"))?;
+
+    let withheld = "spec.triggers[0].type: Scaler bullmq serves trigger type bullmq, but its spec.allowedNamespaces does \
+                    not name supply";
+    room.until_ready_is("mail", "False", withheld)?;
+    stage.api.merge("scalers", "", "bullmq", &json!({"spec": {"allowedNamespaces": ["supply"]}}))?;
+    room.until_ready("mail")?;
+    stage.redis.push("bull:supply:wait", 25)?;
+    room.until_replicas("mail", 3)?;
+
+    let status = stage.api.get("scalers", "", "bullmq")?["status"].clone();
+    ensure!(status["triggerTypes"] == "bullmq", "{status}");
+    ensure!(status["digest"] == status["servingDigest"] && status["digest"].is_string(), "{status}");
+    revoked(&room)
+}
+
+/// A grant that is taken away is taken away at once; the workload holds.
+fn revoked(room: &Room<'_>) -> Result<()> {
+    let none = json!({"spec": {"grants": {"capabilities": []}}});
+    room.stage.api.merge("scalers", "", "bullmq", &none)?;
+    until(room, "bullmq", "Ready", ("False", "GrantMissing"))?;
+    room.until_ready_is("mail", "False", "spec.triggers[0].type: no scaler is loaded that serves trigger type bullmq")?;
+    ensure!(room.replicas("mail")? == 3, "the workload was scaled for want of a scaler");
+    room.stage.api.delete("scalers", "", "bullmq")
+}
+
+/// Each bad Scaler says what is wrong with it, and nobody else notices.
+pub(crate) fn refused(stage: &Stage) -> Result<()> {
+    let room = Room::open(stage, "supply-refused")?;
+    let registry = stage.registry.address();
+    let thief = push(stage, &paths::scalers().join("redis.wasm").display().to_string(), "team/thief:1")?;
+    let nobody = format!("127.0.0.1:{}/team/queue:1", bellows_tests::services::free_port([127, 0, 0, 1].into())?);
+    let all = json!({"capabilities": ["redis", "http"]});
+    let cases = [
+        ("absent", json!({"image": format!("{registry}/team/absent:1")}), "Resolved", "NotFound", "404"),
+        ("nobody", json!({"image": nobody}), "Resolved", "Unreachable", "refused"),
+        ("words", json!({"image": "No Reference"}), "Resolved", "InvalidImage", "spec.image"),
+        ("thief", json!({"image": thief, "grants": all}), "Ready", "TriggerTypeTaken", "the host's own scaler"),
+        ("secret", json!({"image": thief, "pullSecret": "none"}), "Resolved", "PullSecretMissing", "bellows/none"),
+        (
+            "grant",
+            json!({"image": thief, "grants": {"capabilities": ["files"]}}),
+            "Granted",
+            "UnknownCapability",
+            "files",
+        ),
+        (
+            "never",
+            json!({"image": format!("{registry}/team/other:1"), "pullPolicy": "Never"}),
+            "Resolved",
+            "NotInCache",
+            "Never",
+        ),
+    ];
+    for (name, spec, ..) in &cases {
+        scaler(stage, name, spec)?;
+    }
+    for (name, _, kind, reason, words) in &cases {
+        let message = until(&room, name, kind, ("False", reason))?;
+        ensure!(message.contains(words), "{name}: {message}");
+    }
+    room.workload("healthy", 0, |_| {})?;
+    room.until_ready("healthy")?;
+    for (name, ..) in &cases {
+        stage.api.delete("scalers", "", name)?;
+    }
+    Ok(())
+}
+
+/// An artifact serves once somebody who is trusted signed it, and no longer when it is revoked.
+pub(crate) fn signed(stage: &Stage) -> Result<()> {
+    let room = Room::open(stage, "supply-signed")?;
+    let image = push(stage, &paths::scalers().join("cron.wasm").display().to_string(), "team/cron:1")?;
+    let (key, public) = key_pair(stage)?;
+    scaler(stage, "cron", &json!({"image": image, "interval": 10, "verification": {"keys": [public]}}))?;
+    until(&room, "cron", "Verified", ("False", "Unsigned"))?;
+    until(&room, "cron", "Pulled", ("Unknown", "NotReached"))?;
+    run(stage, &["sign", &image, "--key", &key])?;
+    until(&room, "cron", "Ready", ("True", "Serving"))?;
+    until(&room, "cron", "Verified", ("True", "Verified"))?;
+    // Of the component, whatever artifact it is in.
+    let component = paths::scalers().join("cron.wasm").display().to_string();
+    let (_, digest, _) = stage.run(&["scaler", "digest", &component])?;
+    let digest = digest.split_whitespace().find(|word| word.starts_with("sha256:")).context("a digest")?;
+    stage.api.merge("scalers", "", "cron", &json!({"spec": {"verification": {"revoked": [digest]}}}))?;
+    until(&room, "cron", "Ready", ("False", "Revoked"))?;
+    stage.api.delete("scalers", "", "cron")
+}
+
+/// A private key in a file, and its public half in PEM.
+fn key_pair(stage: &Stage) -> Result<(String, String)> {
+    let file = stage.cluster.directory().join("signing.key").display().to_string();
+    let openssl = |arguments: &[&str]| -> Result<String> {
+        let output = std::process::Command::new("openssl").args(arguments).output().context("run openssl")?;
+        ensure!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", &file])?;
+    let public = openssl(&["pkey", "-in", &file, "-pubout"])?;
+    Ok((file, public))
+}
+
+/// A host that returns while the registry is away serves what it served, and says that it could not ask.
+pub(crate) fn registry_away(stage: &mut Stage) -> Result<()> {
+    let image = push(stage, &example("celery.wasm"), "team/celery:1")?;
+    let room = Room::open(stage, "registry-away")?;
+    scaler(stage, "celery", &json!({"image": image, "interval": 10, "grants": {"capabilities": ["redis"]}}))?;
+    let served = until(&room, "celery", "Ready", ("True", "Serving"))?;
+    ensure!(!served.is_empty(), "a condition has a message");
+    room.leave();
+    stage.bellows.sigkill()?;
+    stage.registry.process().kill()?;
+    stage.start_again()?;
+    let room = Room::open(stage, "registry-away")?;
+    let why = until(&room, "celery", "Degraded", ("True", "Unreachable"))?;
+    ensure!(why.contains("goes on serving"), "{why}");
+    until(&room, "celery", "Ready", ("True", "Serving"))?;
+    room.leave();
+    stage.registry.process().start_again()?;
+    let room = Room::open(stage, "registry-away")?;
+    until(&room, "celery", "Degraded", ("False", "AsWished"))?;
+    room.stage.api.delete("scalers", "", "celery")
+}
