@@ -165,7 +165,11 @@ fn key_pair(stage: &Stage) -> Result<(String, String)> {
 pub(crate) fn registry_away(stage: &mut Stage) -> Result<()> {
     let image = push(stage, &example("celery.wasm"), "team/celery:1")?;
     let room = Room::open(stage, "registry-away")?;
-    scaler(stage, "celery", &json!({"image": image, "interval": 10, "grants": {"capabilities": ["redis"]}}))?;
+    let (key, public) = key_pair(stage)?;
+    run(stage, &["sign", &image, "--key", &key])?;
+    let (grants, verification) = (json!({"capabilities": ["redis"]}), json!({"keys": [public]}));
+    let spec = json!({"image": image, "interval": 10, "grants": grants, "verification": verification});
+    scaler(stage, "celery", &spec)?;
     let served = until(&room, "celery", "Ready", ("True", "Serving"))?;
     ensure!(!served.is_empty(), "a condition has a message");
     room.leave();
@@ -176,6 +180,8 @@ pub(crate) fn registry_away(stage: &mut Stage) -> Result<()> {
     let why = until(&room, "celery", "Degraded", ("True", "Unreachable"))?;
     ensure!(why.contains("goes on serving"), "{why}");
     until(&room, "celery", "Ready", ("True", "Serving"))?;
+    // What the policy let pass is known without the registry.
+    until(&room, "celery", "Verified", ("True", "Verified"))?;
     room.leave();
     stage.registry.process().start_again()?;
     let room = Room::open(stage, "registry-away")?;

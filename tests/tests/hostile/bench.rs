@@ -36,6 +36,15 @@ impl Bench {
         Self::with_sources(Sources { redis: Arc::new(source), ..Sources::silent() })
     }
 
+    /// With the processor time that a host gives, for misconduct that a busy machine makes slow as well.
+    pub(crate) fn scripted_at_length(source: impl RedisSource) -> Self {
+        let sources = Sources { redis: Arc::new(source), ..Sources::silent() };
+        Self::with(&[], |mut settings| {
+            settings.limits = Limits::default();
+            Engine::with_sources(settings, sources).unwrap()
+        })
+    }
+
     pub(crate) fn with_sources(sources: Sources) -> Self {
         Self::with(&[], |settings| Engine::with_sources(settings, sources).unwrap())
     }
