@@ -128,6 +128,21 @@ pub(crate) fn refused(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+/// Of two Scalers that claim a trigger type the older serves it, and the younger once that is gone.
+pub(crate) fn rivals(stage: &Stage) -> Result<()> {
+    let room = Room::open(stage, "supply-rivals")?;
+    let image = push(stage, &example("celery.wasm"), "team/rivals:1")?;
+    let spec = json!({"image": image, "grants": {"capabilities": ["redis"]}});
+    scaler(stage, "first", &spec)?;
+    until(&room, "first", "Ready", ("True", "Serving"))?;
+    scaler(stage, "second", &spec)?;
+    let taken = until(&room, "second", "Ready", ("False", "TriggerTypeTaken"))?;
+    ensure!(taken.contains("the older Scaler first"), "{taken}");
+    stage.api.delete("scalers", "", "first")?;
+    until(&room, "second", "Ready", ("True", "Serving"))?;
+    stage.api.delete("scalers", "", "second")
+}
+
 /// An artifact serves once somebody who is trusted signed it, and no longer when it is revoked.
 pub(crate) fn signed(stage: &Stage) -> Result<()> {
     let room = Room::open(stage, "supply-signed")?;
@@ -150,15 +165,9 @@ pub(crate) fn signed(stage: &Stage) -> Result<()> {
 
 /// A private key in a file, and its public half in PEM.
 fn key_pair(stage: &Stage) -> Result<(String, String)> {
-    let file = stage.cluster.directory().join("signing.key").display().to_string();
-    let openssl = |arguments: &[&str]| -> Result<String> {
-        let output = std::process::Command::new("openssl").args(arguments).output().context("run openssl")?;
-        ensure!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(String::from_utf8(output.stdout)?)
-    };
-    openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", &file])?;
-    let public = openssl(&["pkey", "-in", &file, "-pubout"])?;
-    Ok((file, public))
+    let (file, pair) = (stage.cluster.directory().join("signing.key"), rcgen::KeyPair::generate()?);
+    std::fs::write(&file, pair.serialize_pem()).context("write the key")?;
+    Ok((file.display().to_string(), pair.public_key_pem()))
 }
 
 /// A host that returns while the registry is away serves what it served, and says that it could not ask.
