@@ -90,6 +90,7 @@ const PROOFS: &[(&str, Proof)] = &[
     ("a_scaler_from_a_registry_serves_once_it_is_granted_what_it_imports_and_no_longer", Beside(supply::granted)),
     ("a_scaler_that_must_be_signed_serves_once_it_is_and_no_longer_when_it_is_revoked", Beside(supply::signed)),
     ("of_two_scalers_with_one_trigger_type_the_older_serves_it_and_then_the_other", Beside(supply::rivals)),
+    ("a_tag_that_moves_brings_the_next_component_but_none_that_may_not_serve", Beside(supply::moved)),
     ("each_bad_scaler_of_a_registry_says_what_is_wrong_and_hurts_nothing", Beside(supply::refused)),
     // keda#563, #7640: a rotated Secret is not noticed.
     ("a_wrong_password_is_told_and_a_corrected_one_is_used_without_a_restart", Beside(connections::password)),

@@ -143,6 +143,34 @@ pub(crate) fn rivals(stage: &Stage) -> Result<()> {
     stage.api.delete("scalers", "", "second")
 }
 
+/// What a tag names is looked at again each interval: a component that serves gives way to the next, but
+/// not to one that may not serve.
+pub(crate) fn moved(stage: &Stage) -> Result<()> {
+    let room = Room::open(stage, "supply-moved")?;
+    let component = |name: &str| paths::scalers().join(name).display().to_string();
+    let image = push(stage, &component("metrics-api.wasm"), "team/moved:1")?;
+    let grants = json!({"capabilities": ["amqp", "http"]});
+    scaler(stage, "moved", &json!({"image": image, "interval": 10, "grants": grants}))?;
+    let serves = |kinds: &str| {
+        room.until(&format!("Scaler moved serves {kinds}"), || {
+            let status = stage.api.get("scalers", "", "moved")?["status"].clone();
+            ensure!(status["triggerTypes"] == kinds, "{status}");
+            Ok(Some(status["servingDigest"].clone()))
+        })
+    };
+    let first = serves("metrics-api")?;
+    push(stage, &component("rabbitmq.wasm"), "team/moved:1")?;
+    let second = serves("rabbitmq")?;
+    ensure!(first != second, "another component has another digest");
+    push(stage, &component("kubernetes-workload.wasm"), "team/moved:1")?;
+    let refused = until(&room, "moved", "Degraded", ("True", "GrantMissing"))?;
+    ensure!(refused.contains("it imports workload"), "{refused}");
+    let stays = until(&room, "moved", "Ready", ("True", "ServingOlder"))?;
+    ensure!(second.as_str().is_some_and(|digest| stays.contains(digest)), "{stays}");
+    serves("rabbitmq")?;
+    stage.api.delete("scalers", "", "moved")
+}
+
 /// An artifact serves once somebody who is trusted signed it, and no longer when it is revoked.
 pub(crate) fn signed(stage: &Stage) -> Result<()> {
     let room = Room::open(stage, "supply-signed")?;

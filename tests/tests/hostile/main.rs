@@ -10,6 +10,8 @@ mod brokers;
 mod connections;
 #[cfg(test)]
 mod misconduct;
+#[cfg(test)]
+mod mutants;
 
 use std::path::Path;
 
