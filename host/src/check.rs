@@ -9,6 +9,7 @@ mod environment;
 mod manifest;
 mod object;
 mod plan;
+mod scaler;
 mod shape;
 mod spelling;
 
@@ -256,6 +257,18 @@ spec:
             .filter(|(_, said, say)| said != *say)
             .collect();
         assert!(wrong.is_empty(), "(instead, said, expected): {wrong:#?}");
+    }
+
+    #[test]
+    fn a_scaler_is_checked_as_far_as_its_manifest_goes() {
+        let text = "apiVersion: bellows.dev/v1alpha1\nkind: Scaler\nmetadata: {name: queue}\nspec:\n  image: No Reference\n  \
+                    pullPolicy: Sometimes\n  grants: {capabilities: [redis, files]}\n  verification: {keys: [none]}\n";
+        let report = check_text(text, None);
+        let said: Vec<_> = report.findings.iter().map(|finding| (finding.line, finding.field.as_str())).collect();
+        let fields = ["spec.image", "spec.pullPolicy", "spec.grants.capabilities", "spec.verification"];
+        assert_eq!(said, [5, 6, 7, 8].into_iter().zip(fields).collect::<Vec<_>>(), "{:?}", report.findings);
+        let another = text.replace("bellows.dev/v1alpha1", "example.org/v1");
+        assert!(check_text(&another, None).findings.is_empty(), "there are other kinds of this name");
     }
 
     #[test]

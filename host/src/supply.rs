@@ -26,6 +26,7 @@ mod verify;
 mod wish;
 
 pub use source::Source;
+pub use verify::verification_problem;
 pub use wish::{Desk, News, PullPolicy, Told, Verification, Wish};
 
 /// Attempts under way: each may hold a component of some megabytes, and compiling is done one at a time anyway.

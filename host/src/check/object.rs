@@ -20,7 +20,7 @@ use super::{
     environment::Environment,
     manifest::Manifest,
     plan::{Remark, Triggers, target},
-    shape,
+    scaler, shape,
 };
 use crate::crd::{self, ScaledObject};
 
@@ -85,6 +85,14 @@ pub(super) fn check_all(manifests: &[Manifest], planner: Option<&dyn Planner>, r
         let definition = definitions.iter().find(|definition| definition.spec.names.kind == kind);
         let ours = version.starts_with("keda.sh/") || version == OLD_GROUP;
         match (definition.and_then(schema), ours) {
+            (Some(schema), _) if kind == scaler::KIND => {
+                // Kinds of this name are not rare: only ours is looked at.
+                if version == scaler::VERSION {
+                    let shape = shape::compare(manifest, &schema);
+                    report.findings.extend(shape.findings);
+                    report.findings.extend(scaler::findings(manifest, shape.value));
+                }
+            }
             (Some(schema), _) if version == VERSION => {
                 let shape = shape::compare(manifest, &schema);
                 let start = report.findings.len();

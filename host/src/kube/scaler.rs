@@ -98,12 +98,8 @@ fn wanted(DeserializeGuard(object): DeserializeGuard<Scaler>) -> Option<News> {
 }
 
 fn policy(written: Option<String>) -> Result<PullPolicy, String> {
-    match written.as_deref() {
-        None | Some("Always") => Ok(PullPolicy::Always),
-        Some("IfNotPresent") => Ok(PullPolicy::IfNotPresent),
-        Some("Never") => Ok(PullPolicy::Never),
-        Some(_) => Err(written.unwrap_or_default()),
-    }
+    let Some(written) = written else { return Ok(PullPolicy::Always) };
+    written.parse().map_err(|()| written)
 }
 
 /// The cluster as the supply needs it.

@@ -32,6 +32,13 @@ pub(super) fn policy(written: &Verification) -> Result<Policy, Halt> {
     Ok(Policy { keys, require, revoked })
 }
 
+/// What is wrong with a verification, after the name of its field; for whoever checks a manifest.
+#[must_use]
+pub fn verification_problem(written: &Verification) -> Option<String> {
+    let halt = policy(written).err()?;
+    Some(halt.message.trim_start_matches("spec.verification.").to_owned())
+}
+
 /// Why an artifact is not used.
 pub(super) struct Distrust {
     pub(super) halt: Halt,

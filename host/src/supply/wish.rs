@@ -1,5 +1,6 @@
 //! What a Scaler of the cluster asks for, and what people are told of it: the two ends of a supply.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use bellows_core::supply::{Halt, Progress};
@@ -16,6 +17,19 @@ pub enum PullPolicy {
     IfNotPresent,
     /// Not at all: only what is in the cache is used.
     Never,
+}
+
+impl FromStr for PullPolicy {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "Always" => Ok(Self::Always),
+            "IfNotPresent" => Ok(Self::IfNotPresent),
+            "Never" => Ok(Self::Never),
+            _ => Err(()),
+        }
+    }
 }
 
 /// Whose signature a scaler must bear, as it was written.

@@ -1,0 +1,38 @@
+//! A Scaler, checked as far as its manifest goes: what the host would say of it before it asks a registry.
+
+use bellows_core::supply;
+use bellows_wasm::oci::Reference;
+use serde_json::Value;
+
+use super::manifest::Manifest;
+use super::{Finding, Severity};
+use crate::crd::ScalerSpec;
+use crate::crd::scaler::Verification;
+use crate::supply::{PullPolicy, verification_problem};
+
+pub(super) const KIND: &str = "Scaler";
+pub(super) const VERSION: &str = "bellows.dev/v1alpha1";
+
+/// What is wrong with the values of a document that has the right shape, or was given it.
+pub(super) fn findings(manifest: &Manifest, mut document: Value) -> Vec<Finding> {
+    let spec = document.get_mut("spec").map(Value::take).unwrap_or_default();
+    // What does not fit was said with the shape.
+    let Ok(spec) = serde_json::from_value::<ScalerSpec>(spec) else { return Vec::new() };
+    let say = |field: &str, message: String| Finding::new(manifest, Severity::Problem, field, message);
+    let mut found = Vec::new();
+    if let Err(error) = spec.image.parse::<Reference>() {
+        found.push(say("spec.image", error.to_string()));
+    }
+    if let Some(Err(written)) = spec.pull_policy.map(|policy| policy.parse::<PullPolicy>().map_err(|_| policy)) {
+        found.push(say("spec.pullPolicy", format!("is {written:?}, must be Always, IfNotPresent or Never")));
+    }
+    for unknown in supply::unknown_grants(&spec.grants.capabilities) {
+        let known = supply::GRANTED.join(", ");
+        found.push(say("spec.grants.capabilities", format!("{unknown:?} is no capability; there are {known}")));
+    }
+    let problem = spec.verification.and_then(|Verification { keys, require, revoked }| {
+        verification_problem(&crate::supply::Verification { keys, require, revoked })
+    });
+    found.extend(problem.map(|message| say("spec.verification", message)));
+    found
+}
