@@ -26,8 +26,8 @@ mod verify;
 mod wish;
 
 pub use source::Source;
-pub use verify::verification_problem;
-pub use wish::{Desk, News, PullPolicy, Told, Verification, Wish};
+pub use verify::policy;
+pub use wish::{Desk, News, PullPolicy, Told, Wish};
 
 /// Attempts under way: each may hold a component of some megabytes, and compiling is done one at a time anyway.
 const ATTEMPTS_MAX: usize = 4;
@@ -143,7 +143,10 @@ impl Supply {
             Halt::lasting(Step::Resolved, "InvalidPullPolicy", message)
         })?;
         let reference = self.source.reference(&wish.image)?;
-        let asked = wish.verification.as_ref().map(verify::policy).transpose()?;
+        let asked = wish.verification.as_ref().map(verify::policy).transpose().map_err(|problem| {
+            let problem = problem.under("spec.verification");
+            Halt::lasting(Step::Verified, "InvalidVerification", problem.to_string())
+        })?;
         let secret = match &wish.pull_secret {
             Some(name) if policy != PullPolicy::Never => Some((name.as_str(), self.desk.pull_secret(name).await?)),
             _ => None,
@@ -202,10 +205,8 @@ impl Supply {
 
     /// What a person takes away is taken away at once, before anything is asked of a registry.
     async fn hold_to_grants(&self, wish: &Wish, serving: &mut Option<Serving>) -> Result<(), Halt> {
-        if let [unknown, ..] = *supply::unknown_grants(&wish.granted) {
-            let known = supply::GRANTED.join(", ");
-            let message = format!("spec.grants.capabilities: {unknown:?} is no capability; there are {known}");
-            return Err(Halt::lasting(Step::Granted, "UnknownCapability", message));
+        if let Some(problem) = supply::unknown_grants(&wish.granted).next() {
+            return Err(Halt::lasting(Step::Granted, "UnknownCapability", problem.to_string()));
         }
         let Some(before) = serving else { return Ok(()) };
         if let Err(halt) = supply::judge_grants(&wish.rank.1, before.scaler.imports(), &wish.granted) {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::problem::Problem;
 use crate::status::Truth;
 
 /// What lies outside of a component and must be granted, in the order in which it is told.
@@ -142,8 +143,11 @@ fn condition(kind: &'static str, status: Truth, reason: &str, message: &str) -> 
 }
 
 /// What is written in `spec.grants.capabilities` that is no capability.
-pub fn unknown_grants(granted: &[String]) -> Vec<&str> {
-    granted.iter().map(String::as_str).filter(|name| !GRANTED.contains(name)).collect()
+pub fn unknown_grants(granted: &[String]) -> impl Iterator<Item = Problem> {
+    granted.iter().filter(|name| !GRANTED.contains(&name.as_str())).map(|unknown| {
+        let message = format!("{unknown:?} is no capability; there are {}", GRANTED.join(", "));
+        Problem::new("spec.grants.capabilities", message)
+    })
 }
 
 /// Whether all that `imports` names is granted; else a halt with the very patch that would grant it.
@@ -244,6 +248,9 @@ mod tests {
     #[test]
     fn what_every_component_has_needs_no_grant() {
         assert_eq!(judge_grants("queue", &["types", "memo", "log"].map(str::to_owned), &[]), Ok(()));
-        assert_eq!(unknown_grants(&["http".to_owned(), "files".to_owned()]), ["files"]);
+        let granted = ["http".to_owned(), "files".to_owned()];
+        let unknown: Vec<String> = unknown_grants(&granted).map(|problem| problem.to_string()).collect();
+        let told = "spec.grants.capabilities: \"files\" is no capability; there are redis, amqp, http, workload";
+        assert_eq!(unknown, [told]);
     }
 }

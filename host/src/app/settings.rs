@@ -75,7 +75,7 @@ pub(super) fn source(settings: &Settings) -> anyhow::Result<Source> {
     // The folder around it is for this user alone: the engine refuses any other.
     std::fs::create_dir_all(&notes).with_context(|| format!("--cache: cannot make {}", notes.display()))?;
     Ok(Source {
-        registry: Arc::new(registry.context("cannot set up the client of registries")?),
+        registry: registry.context("cannot set up the client of registries")?,
         cache: Arc::new(
             ArtifactCache::open(&folder, CACHE_BYTES_MAX).context("--cache: cannot keep scalers of registries")?,
         ),

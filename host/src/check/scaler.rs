@@ -7,8 +7,7 @@ use serde_json::Value;
 use super::manifest::Manifest;
 use super::{Finding, Severity};
 use crate::crd::ScalerSpec;
-use crate::crd::scaler::Verification;
-use crate::supply::{PullPolicy, verification_problem};
+use crate::supply::{PullPolicy, policy};
 
 pub(super) const KIND: &str = "Scaler";
 pub(super) const VERSION: &str = "bellows.dev/v1alpha1";
@@ -26,13 +25,8 @@ pub(super) fn findings(manifest: &Manifest, mut document: Value) -> Vec<Finding>
     if let Some(Err(written)) = spec.pull_policy.map(|policy| policy.parse::<PullPolicy>().map_err(|_| policy)) {
         found.push(say("spec.pullPolicy", format!("is {written:?}, must be Always, IfNotPresent or Never")));
     }
-    for unknown in supply::unknown_grants(&spec.grants.capabilities) {
-        let known = supply::GRANTED.join(", ");
-        found.push(say("spec.grants.capabilities", format!("{unknown:?} is no capability; there are {known}")));
-    }
-    let problem = spec.verification.and_then(|Verification { keys, require, revoked }| {
-        verification_problem(&crate::supply::Verification { keys, require, revoked })
-    });
-    found.extend(problem.map(|message| say("spec.verification", message)));
+    found.extend(supply::unknown_grants(&spec.grants.capabilities).map(|problem| say(&problem.field, problem.message)));
+    let problem = spec.verification.and_then(|written| policy(&written).err());
+    found.extend(problem.map(|problem| say("spec.verification", problem.to_string())));
     found
 }

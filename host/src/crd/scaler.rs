@@ -60,7 +60,7 @@ pub struct ScalerSpec {
 }
 
 /// Whose signature a scaler must bear, as cosign makes them with a key. An artifact that cannot be judged is not used.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verification {
     /// Public keys in PEM, ECDSA P-256 or Ed25519.

@@ -21,7 +21,7 @@ use super::FIELD_MANAGER;
 use super::call::{call, if_found};
 use super::watch::{WATCH_SECONDS, heard, patient};
 use crate::crd::Scaler;
-use crate::supply::{Desk, News, PullPolicy, Told, Verification, Wish};
+use crate::supply::{Desk, News, PullPolicy, Told, Wish};
 
 /// The key of a Secret of type `kubernetes.io/dockerconfigjson`.
 const DOCKER_CONFIG: &str = ".dockerconfigjson";
@@ -87,11 +87,7 @@ fn wanted(DeserializeGuard(object): DeserializeGuard<Scaler>) -> Option<News> {
         policy: policy(spec.pull_policy),
         interval: spec.interval.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs),
         pull_secret: spec.pull_secret,
-        verification: spec.verification.map(|asked| Verification {
-            keys: asked.keys,
-            require: asked.require,
-            revoked: asked.revoked,
-        }),
+        verification: spec.verification,
         granted: spec.grants.capabilities,
         allowed: spec.allowed_namespaces,
     })))

@@ -10,11 +10,10 @@ use bellows_wasm::oci::{ArtifactCache, Digest, Kept, Keyring, OciError, Referenc
 
 use super::PullPolicy;
 
-/// Registries, and the cache of what came from them. Clones share both.
-#[derive(Clone)]
+/// Registries, and the cache of what came from them.
 pub struct Source {
     /// Who is asked.
-    pub registry: Arc<Registry>,
+    pub registry: Registry,
     /// What was kept.
     pub cache: Arc<ArtifactCache>,
     /// A folder of notes of what passed which verification: some empty files.

@@ -3,19 +3,17 @@
 
 use std::path::PathBuf;
 
+use bellows_core::problem::Problem;
 use bellows_core::supply::{Halt, Step};
 use bellows_wasm::oci::{Digest, Policy, PublicKey, Reference, Require, VerifyError};
 
 use super::source::{Source, keyring};
-use super::wish::Verification;
+use crate::crd::scaler::Verification;
 use crate::serve::upstream::chain;
 
 /// The policy that was written, or the field of it that is wrong.
-pub(super) fn policy(written: &Verification) -> Result<Policy, Halt> {
-    let wrong = |field: &str, why: &dyn std::fmt::Display| {
-        let message = format!("spec.verification.{field}: {why}");
-        Halt::lasting(Step::Verified, "InvalidVerification", message)
-    };
+pub fn policy(written: &Verification) -> Result<Policy, Problem> {
+    let wrong = |field: &str, why: &dyn std::fmt::Display| Problem::new(field, why.to_string());
     let mut keys = Vec::new();
     for (index, pem) in written.keys.iter().enumerate() {
         keys.push(PublicKey::of_pem(pem).map_err(|error| wrong(&format!("keys[{index}]"), &error))?);
@@ -30,13 +28,6 @@ pub(super) fn policy(written: &Verification) -> Result<Policy, Halt> {
         Some(other) => return Err(wrong("require", &format!("{other:?} is neither Any nor All"))),
     };
     Ok(Policy { keys, require, revoked })
-}
-
-/// What is wrong with a verification, after the name of its field; for whoever checks a manifest.
-#[must_use]
-pub fn verification_problem(written: &Verification) -> Option<String> {
-    let halt = policy(written).err()?;
-    Some(halt.message.trim_start_matches("spec.verification.").to_owned())
 }
 
 /// Why an artifact is not used.
@@ -99,7 +90,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_verification_is_named_by_its_field() {
-        let told = |written: &Verification| policy(written).map(drop).unwrap_err().message;
+        let told =
+            |written: &Verification| policy(written).map(drop).unwrap_err().under("spec.verification").to_string();
         let key = Verification { keys: vec!["no key".into()], ..written() };
         assert!(told(&key).starts_with("spec.verification.keys[0]: "), "{}", told(&key));
         let digest = Verification { revoked: vec!["sha256:no".into()], ..written() };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bellows_core::supply::{Halt, Progress};
 use futures::future::BoxFuture;
 
+use crate::crd::scaler::Verification;
 use crate::scalers::Rank;
 
 /// When the registry is asked what a tag names.
@@ -30,17 +31,6 @@ impl FromStr for PullPolicy {
             _ => Err(()),
         }
     }
-}
-
-/// Whose signature a scaler must bear, as it was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verification {
-    /// Public keys in PEM.
-    pub keys: Vec<String>,
-    /// `Any` or `All`; any where absent.
-    pub require: Option<String>,
-    /// Digests that are wanted no more.
-    pub revoked: Vec<String>,
 }
 
 /// What a Scaler of the cluster asks for.

@@ -10,6 +10,7 @@ use anyhow::Context;
 use bellows_core::connection::Protocol;
 use bellows_core::scaler::{ConnectionSlot, Parameter, Source, TriggerType};
 use bellows_wasm::Scaler;
+use bellows_wasm::oci::Interfaces;
 use serde::Serialize;
 
 /// Imports that give nothing away: types without functions, and what stays within the host.
@@ -69,8 +70,7 @@ impl About {
     /// What is known of a component that was loaded.
     pub(super) fn of(component: &Path, scaler: &Scaler) -> anyhow::Result<Self> {
         let bytes = fs::read(component).with_context(|| format!("cannot read {}", component.display()))?;
-        let interfaces =
-            bellows_build::interfaces(&bytes).with_context(|| format!("cannot read {}", component.display()))?;
+        let interfaces = self::interfaces(&bytes).with_context(|| format!("cannot read {}", component.display()))?;
         let description = scaler.description();
         Ok(Self {
             component: component.display().to_string(),
@@ -133,6 +133,12 @@ impl Setting {
         let deprecated = self.deprecated.as_ref().map(|why| format!(" (deprecated: {why})")).unwrap_or_default();
         format!("{presence}; from {sources}{feeds}  {}{deprecated}", self.summary)
     }
+}
+
+/// What a component imports and exports, as the config of an artifact says it.
+pub(super) fn interfaces(component: &[u8]) -> anyhow::Result<Interfaces> {
+    let found = bellows_build::interfaces(component)?;
+    Ok(Interfaces { exports: found.exports, imports: found.imports })
 }
 
 /// The capabilities behind imports, without those that give nothing away.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::Context;
-use bellows_wasm::oci::{Artifact, Interfaces};
+use bellows_wasm::oci::Artifact;
 use serde::Serialize;
 
-use super::about::{TRIGGER_TYPES, needs, size};
+use super::about::{TRIGGER_TYPES, interfaces, needs, size};
 use super::pull;
 use super::remote::Remote;
 
@@ -44,9 +44,7 @@ impl Described {
                 let (fetched, digest) = pull::fetch(remote, artifact, &there)?;
                 component = Some(digest);
                 let bytes = std::fs::read(&fetched.path).context("cannot read what was pulled")?;
-                let found = bellows_build::interfaces(&bytes);
-                let found = found.with_context(|| format!("{} holds no component", artifact.reference))?;
-                Interfaces { exports: found.exports, imports: found.imports }
+                interfaces(&bytes).with_context(|| format!("{} holds no component", artifact.reference))?
             }
         };
         Ok(Self {

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use bellows_wasm::Scaler;
-use bellows_wasm::oci::{Interfaces, Package, Reference};
+use bellows_wasm::oci::{Package, Reference};
 
-use super::about::{TRIGGER_TYPES, size};
+use super::about::{self, TRIGGER_TYPES, size};
 use super::remote::RemoteArguments;
 use super::setting::Setting;
 use super::workshop::{Workshop, WorkshopArguments};
@@ -43,8 +43,7 @@ pub(super) fn run(arguments: &PushArguments) -> anyhow::Result<ExitCode> {
     let scaler = Workshop::open(arguments.workshop.folder()?)?.load(&arguments.file)?;
     let unread = || format!("cannot read {}", arguments.file.display());
     let bytes = std::fs::read(&arguments.file).with_context(unread)?;
-    let found = bellows_build::interfaces(&bytes).with_context(unread)?;
-    let interfaces = Interfaces { exports: found.exports, imports: found.imports };
+    let interfaces = about::interfaces(&bytes).with_context(unread)?;
     let length = bytes.len();
     let package = Package::new(bytes.into(), interfaces, annotations(&scaler, &arguments.annotation))?;
     eprintln!("pushing {} to {}", size(length), arguments.reference);

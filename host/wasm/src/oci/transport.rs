@@ -3,7 +3,6 @@
 //!
 //! Credentials are added by the caller for one origin, and never leave it.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connector::{Connector, place};
 use super::error::OciError;
-use crate::connection::http::connector::DialError;
+use crate::connection::http::connector::Unanswered;
 use crate::connection::reach::Reach;
 use crate::printable;
 
@@ -204,19 +203,17 @@ pub(super) fn broken_off(subject: &str) -> OciError {
     OciError::Unreachable(Failure::new(FailureKind::Transient, Blame::Source, "closed", message))
 }
 
-/// What the library's error was, by the innermost cause.
+/// Why there is no answer. A client certificate is not shown to registries, so that one which asks for it closes like any.
 fn unanswered(error: &Error, uri: &Uri, subject: &str) -> OciError {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(DialError(failure)) = cause.downcast_ref::<DialError>() {
-            return OciError::Unreachable(failure.clone());
+    match Unanswered::of(error) {
+        Unanswered::Undialled(failure) => OciError::Unreachable(failure),
+        Unanswered::NoHttp => {
+            OciError::NoRegistry { subject: subject.to_owned(), why: "its answer is no HTTP".to_owned() }
         }
-        if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
-            return OciError::NoRegistry { subject: subject.to_owned(), why: "its answer is no HTTP".to_owned() };
+        Unanswered::Encryption(_) | Unanswered::Closed => {
+            let (host, port) = place(uri);
+            let message = format!("{host}:{port} closed the connection before it answered for {subject}");
+            OciError::Unreachable(Failure::new(FailureKind::Transient, Blame::Source, "closed", message))
         }
-        source = cause.source();
     }
-    let (host, port) = place(uri);
-    let message = format!("{host}:{port} closed the connection before it answered for {subject}");
-    OciError::Unreachable(Failure::new(FailureKind::Transient, Blame::Source, "closed", message))
 }

@@ -1,5 +1,6 @@
 //! Connections of an origin for the HTTP library: dialled by our rules, whatever the address in a request says.
 
+use std::error::Error as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,6 +10,7 @@ use bellows_core::failure::Failure;
 use futures::future::BoxFuture;
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::Error;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
@@ -16,11 +18,44 @@ use tower::Service;
 
 use crate::connection::reach::{Reach, Stream};
 use crate::connection::single::DIAL_TIME_MAX;
+use crate::connection::tls;
 
 /// Why there is no connection, in our own words; the library carries it to whoever asked.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct DialError(pub(crate) Failure);
+
+/// Why a request has no answer.
+pub(crate) enum Unanswered {
+    /// There is no connection.
+    Undialled(Failure),
+    /// The peer broke off the encryption.
+    Encryption(String),
+    /// What answers speaks another protocol.
+    NoHttp,
+    /// The connection ended first.
+    Closed,
+}
+
+impl Unanswered {
+    /// What the library's error was, by the innermost cause that says something.
+    pub(crate) fn of(error: &Error) -> Self {
+        let mut source = error.source();
+        while let Some(cause) = source {
+            if let Some(DialError(failure)) = cause.downcast_ref::<DialError>() {
+                return Self::Undialled(failure.clone());
+            }
+            if let Some(why) = cause.downcast_ref::<std::io::Error>().and_then(tls::broken) {
+                return Self::Encryption(why);
+            }
+            if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+                return Self::NoHttp;
+            }
+            source = cause.source();
+        }
+        Self::Closed
+    }
+}
 
 /// Dials one origin.
 #[derive(Clone)]

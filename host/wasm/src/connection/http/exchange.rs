@@ -2,7 +2,6 @@
 //!
 //! Redirects are followed within the origin only: anywhere else nobody granted, and there our credentials are not known.
 
-use std::error::Error as _;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -21,7 +20,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::Semaphore;
 use tokio::time::{Duration, Instant, timeout_at};
 
-use super::connector::{Connector, DialError};
+use super::connector::{Connector, Unanswered};
 use super::flight::Flights;
 use crate::capability::http::{HttpRequest, HttpResponse};
 use crate::connection::reach::Reach;
@@ -164,25 +163,16 @@ impl Origin {
         Ok(HttpResponse { status: head.status.as_u16(), headers: told(&head.headers), body: body.to_bytes().into() })
     }
 
-    /// What the library's error was, by the innermost cause.
     fn unanswered(&self, error: &Error) -> Failure {
-        let mut source = error.source();
-        while let Some(cause) = source {
-            if let Some(DialError(failure)) = cause.downcast_ref::<DialError>() {
-                return failure.clone();
-            }
-            if let Some(inner) = cause.downcast_ref::<std::io::Error>()
-                && let Some(why) = tls::broken(inner)
-            {
-                return tls::broken_off(&self.endpoint, Blame::Operator, &why);
-            }
-            if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+        match Unanswered::of(error) {
+            Unanswered::Undialled(failure) => failure,
+            Unanswered::Encryption(why) => tls::broken_off(&self.endpoint, Blame::Operator, &why),
+            Unanswered::NoHttp => {
                 let message = format!("{}: what it answers is no HTTP", self.endpoint);
-                return Failure::new(FailureKind::Transient, Blame::Source, "protocol", message).of_endpoint();
+                Failure::new(FailureKind::Transient, Blame::Source, "protocol", message).of_endpoint()
             }
-            source = cause.source();
+            Unanswered::Closed => self.broken("the connection was closed before a response"),
         }
-        self.broken("the connection was closed before a response")
     }
 
     fn broken(&self, why: &str) -> Failure {
