@@ -87,7 +87,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         cluster_namespace: settings.cluster_object_namespace.clone(),
     });
     tasks.start_fallible("performer", performer.clone().run(cancel.clone().cancelled_owned()));
-    tasks.supply(&settings, engine, &scalers, &events, &client)?;
+    tasks.supply(&settings, engine, &scalers, &events, &client, &clock)?;
     let (synced, listed) = watch::channel(false);
     let scope = Scope { namespace: settings.namespace.clone(), selector: settings.selector.clone() };
     let watches = Watches { client, scope, store, events: events.clone(), synced };
@@ -183,6 +183,7 @@ impl Tasks {
         scalers: &Arc<Scalers>,
         events: &mpsc::Sender<Event>,
         client: &::kube::Client,
+        clock: &Clock,
     ) -> anyhow::Result<()> {
         let supply = Supply {
             engine,
@@ -190,6 +191,7 @@ impl Tasks {
             source: source(settings)?,
             desk: Arc::new(ScalerDesk::new(client.clone(), settings.service_namespace.clone())),
             events: events.clone(),
+            clock: clock.clone(),
         };
         let (news, wishes) = mpsc::channel(supply::NEWS_MAX);
         let cancel = self.cancel.clone();

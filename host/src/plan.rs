@@ -9,7 +9,7 @@ use bellows_core::draft::{self, Draft, TriggerDraft};
 use bellows_core::event::Refusal;
 use bellows_core::parameter::{self, Sources};
 use bellows_core::problem::Problem;
-use bellows_core::scaler::{Description, Metric, Trigger, TriggerType};
+use bellows_core::scaler::{Description, Metric, Trigger};
 use bellows_core::workload::{ObjectKey, Planned, Target, Workload};
 use bellows_wasm::PlanError;
 use futures::future::BoxFuture;
@@ -19,8 +19,8 @@ const FROM_ENVIRONMENT: &str = "FromEnv";
 
 /// The scalers that are loaded.
 pub trait Catalogue: Send + Sync {
-    /// The scaler that serves `trigger_type` in a namespace.
-    fn find(&self, namespace: &str, trigger_type: &str) -> Option<Arc<dyn Planner>>;
+    /// Who serves `trigger_type` for an object, which may pin the Scaler of a name.
+    fn find(&self, object: &ObjectKey, pin: Option<&str>, trigger_type: &str) -> Option<Choice>;
 
     /// All trigger types that are served in a namespace, for messages.
     fn served(&self, namespace: &str) -> Vec<String>;
@@ -29,6 +29,38 @@ pub trait Catalogue: Send + Sync {
     fn withheld(&self, _namespace: &str, _trigger_type: &str) -> Option<String> {
         None
     }
+
+    /// The trigger types that the Scaler of a name serves in a namespace; nothing where there is none that does.
+    fn brought(&self, _namespace: &str, _scaler: &str) -> Option<Vec<String>> {
+        None
+    }
+}
+
+/// Who serves a trigger type for an object.
+pub struct Choice {
+    /// The one that serves.
+    pub planner: Arc<dyn Planner>,
+    /// While one component takes the place of another, that other.
+    pub beside: Option<Beside>,
+}
+
+/// The other of two components of which one takes the other's place.
+pub struct Beside {
+    /// It.
+    pub planner: Arc<dyn Planner>,
+    /// Whether it is the newer one, which is asked only to see whether it would do.
+    pub newer: bool,
+    /// Who is told what the newer one could not do.
+    pub witness: Arc<dyn Witness>,
+}
+
+/// Is told what a newer component could not do where the older one could.
+pub trait Witness: Send + Sync {
+    /// It takes no settings of an object that the older one takes.
+    fn refused(&self, object: &ObjectKey, problems: &[Problem]);
+
+    /// It did not answer.
+    fn failed(&self, failure: String);
 }
 
 /// A scaler, as far as planning needs it.
@@ -99,9 +131,13 @@ pub async fn workload(
     catalogue: &dyn Catalogue,
 ) -> Result<Workload, Refusal> {
     let mut refusal = Refusal { problems: draft.problems(key), retry: false };
+    if let Some(problem) = pin_problem(key, draft, catalogue) {
+        // The Scaler may come.
+        refusal = Refusal { problems: [refusal.problems, vec![problem]].concat(), retry: true };
+    }
     let mut planned = Vec::with_capacity(draft.triggers.len());
-    for (index, trigger) in draft.triggers.iter().enumerate() {
-        match plan_trigger(key, index, trigger, surroundings, catalogue).await {
+    for index in 0..draft.triggers.len() {
+        match plan_trigger(key, index, draft, surroundings, catalogue).await {
             Ok(plan) => planned.push(plan),
             Err(wrong) => {
                 let prefix = format!("spec.triggers[{index}]");
@@ -117,18 +153,76 @@ pub async fn workload(
     }
 }
 
+/// Why the Scaler that an object pins cannot serve it.
+fn pin_problem(key: &ObjectKey, draft: &Draft, catalogue: &dyn Catalogue) -> Option<Problem> {
+    let pin = draft.pin()?;
+    let message = match catalogue.brought(&key.namespace, pin) {
+        None => format!("no Scaler {pin:?} is in service for namespace {}: see kubectl get scalers", key.namespace),
+        Some(types) if draft.triggers.iter().any(|trigger| types.contains(&trigger.kind)) => return None,
+        Some(types) => format!("Scaler {pin} serves none of these triggers, but {}", types.join(", ")),
+    };
+    Some(Problem::new(format!("metadata.annotations[{}]", draft::SCALER_ANNOTATION), message))
+}
+
+/// Why there is no plan.
+struct Unplanned {
+    refusal: Refusal,
+    /// How the component failed, where that is why.
+    failure: Option<String>,
+}
+
+impl From<Refusal> for Unplanned {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, failure: None }
+    }
+}
+
+/// By the component that serves; while one takes the place of another, both are asked, and what the newer one cannot do the
+/// older one does.
 async fn plan_trigger(
+    key: &ObjectKey,
+    index: usize,
+    draft: &Draft,
+    surroundings: Surroundings<'_>,
+    catalogue: &dyn Catalogue,
+) -> Result<Planned, Refusal> {
+    let trigger = &draft.triggers[index];
+    let found = catalogue.find(key, draft.pin(), &trigger.kind);
+    let Choice { planner, beside } = found.ok_or_else(|| unserved(&key.namespace, &trigger.kind, catalogue))?;
+    let first = plan_with(&*planner, key, index, trigger, surroundings).await;
+    let Some(Beside { planner, newer, witness }) = beside else { return first.map_err(|why| why.refusal) };
+    let other = plan_with(&*planner, key, index, trigger, surroundings).await;
+    let (older, latest) = if newer { (first, other) } else { (other, first) };
+    match (older, latest) {
+        (Ok(older), Err(why)) => {
+            match why.failure {
+                Some(failure) => witness.failed(failure),
+                None => witness.refused(key, &why.refusal.problems),
+            }
+            Ok(older)
+        }
+        (Ok(older), Ok(_)) if newer => Ok(older),
+        (Err(why), Ok(_)) if newer => Err(why.refusal),
+        (_, latest) => latest.map_err(|why| why.refusal),
+    }
+}
+
+async fn plan_with(
+    scaler: &dyn Planner,
     key: &ObjectKey,
     index: usize,
     draft: &TriggerDraft,
     surroundings: Surroundings<'_>,
-    catalogue: &dyn Catalogue,
-) -> Result<Planned, Refusal> {
-    let (scaler, kind) = scaler(&key.namespace, &draft.kind, catalogue)?;
+) -> Result<Planned, Unplanned> {
+    let kinds = &scaler.description().trigger_types;
+    let Some(kind) = kinds.iter().find(|kind| kind.name == draft.kind) else {
+        let problem = Problem::new("type", format!("{} is served no longer", draft.kind));
+        return Err(Refusal { problems: vec![problem], retry: true }.into());
+    };
     let sources = sources(draft, surroundings.environment, surroundings.credentials.get(index))?;
     // A variable or a key may appear without the manifest changing, because it belongs to something else.
     let retry = variables(draft).next().is_some() || draft.authentication.is_some();
-    let settings = parameter::resolve(&kind, &sources).map_err(|problems| Refusal { problems, retry })?;
+    let settings = parameter::resolve(kind, &sources).map_err(|problems| Refusal { problems, retry })?;
     let trigger = Trigger {
         id: format!("{key}/{index}"),
         trigger_type: draft.kind.clone(),
@@ -143,32 +237,27 @@ async fn plan_trigger(
         }
         Err(PlanError::Problems(problems)) => {
             let problems = problems.into_iter().map(Problem::of_trigger).collect();
-            Err(Refusal { problems, retry })
+            Err(Refusal { problems, retry }.into())
         }
         Err(PlanError::Failed(failure)) => {
             let problem = Problem::new("", format!("the scaler did not answer: {failure}"));
-            Err(Refusal { problems: vec![problem], retry: true })
+            let refusal = Refusal { problems: vec![problem], retry: true };
+            Err(Unplanned { refusal, failure: Some(failure.to_string()) })
         }
     }
 }
 
-fn scaler(namespace: &str, kind: &str, catalogue: &dyn Catalogue) -> Result<(Arc<dyn Planner>, TriggerType), Refusal> {
-    let found = catalogue.find(namespace, kind).and_then(|scaler| {
-        let kind = scaler.description().trigger_types.iter().find(|served| served.name == kind).cloned();
-        kind.map(|kind| (scaler, kind))
-    });
-    found.ok_or_else(|| {
-        let mut served = catalogue.served(namespace);
-        served.sort_unstable();
-        let served = if served.is_empty() { "none".to_owned() } else { served.join(", ") };
-        let message = match catalogue.withheld(namespace, kind) {
-            Some(scaler) => format!(
-                "Scaler {scaler} serves trigger type {kind}, but its spec.allowedNamespaces does not name {namespace}"
-            ),
-            None => format!("no scaler is loaded that serves trigger type {kind}; loaded: {served}"),
-        };
-        Refusal { problems: vec![Problem::new("type", message)], retry: true }
-    })
+fn unserved(namespace: &str, kind: &str, catalogue: &dyn Catalogue) -> Refusal {
+    let mut served = catalogue.served(namespace);
+    served.sort_unstable();
+    let served = if served.is_empty() { "none".to_owned() } else { served.join(", ") };
+    let message = match catalogue.withheld(namespace, kind) {
+        Some(scaler) => format!(
+            "Scaler {scaler} serves trigger type {kind}, but its spec.allowedNamespaces does not name {namespace}"
+        ),
+        None => format!("no scaler is loaded that serves trigger type {kind}; loaded: {served}"),
+    };
+    Refusal { problems: vec![Problem::new("type", message)], retry: true }
 }
 
 fn sources<'a>(
@@ -232,9 +321,9 @@ mod tests {
     struct Loaded(Option<Arc<Lists>>);
 
     impl Catalogue for Loaded {
-        fn find(&self, _namespace: &str, trigger_type: &str) -> Option<Arc<dyn Planner>> {
-            let lists = self.0.clone().filter(|_| trigger_type == "list")?;
-            Some(lists)
+        fn find(&self, _object: &ObjectKey, _pin: Option<&str>, trigger_type: &str) -> Option<Choice> {
+            let planner = self.0.clone().filter(|_| trigger_type == "list")?;
+            Some(Choice { planner, beside: None })
         }
 
         fn served(&self, _namespace: &str) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! `Effect::Poll` → a call of a component → `Event::Polled`. Knows no Kubernetes.
 //!
-//! How many polls are under way is the machine's decision; every one of them ends within twice the deadline.
+//! How many polls are under way is the machine's decision; every one of them ends within twice the deadline, or
+//! three times while a component takes the place of another.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +74,9 @@ impl Poller {
             triggers: poll.triggers.clone(),
             deadline: DEADLINE,
         };
-        scaler.measure(call).await
+        match self.scalers.trial(scaler.digest()) {
+            Some(trial) => trial.measure(&scaler, call).await,
+            None => scaler.measure(call).await,
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The components in service, by the trigger types that they serve: those of a folder, which is looked at again every two
 //! seconds, and those that Scalers of the cluster bring.
 //!
-//! The folder comes first, so nobody takes a trigger type from the operator of the host. A file that cannot be loaded touches nothing else: the component that it replaces, and all others, stay in service.
+//! The folder comes first, so nobody takes a trigger type from the operator of the host; an object that pins a Scaler gets
+//! that one. A file that cannot be loaded touches nothing else: the component that it replaces, and all others, stay in service.
 //! One that disappears stays in service too, until the host restarts, because nothing stops for want of a file.
 
 use std::collections::BTreeMap;
@@ -10,12 +11,19 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use bellows_core::event::Event;
+use bellows_core::workload::ObjectKey;
 use bellows_wasm::{Engine, Scaler};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::plan::{Catalogue, Planner};
+use crate::plan::{Catalogue, Choice};
 use crate::serve::upstream::chain;
+
+mod offer;
+mod trial;
+
+pub use offer::Offer;
+pub use trial::Trial;
 
 /// How often the folder is looked at: a listing of some hundred names.
 const LOOK: Duration = Duration::from_secs(2);
@@ -31,21 +39,6 @@ struct Stamp {
     modified: Option<SystemTime>,
 }
 
-/// A component that a Scaler of the cluster brings.
-#[derive(Clone)]
-pub struct Offer {
-    /// The component.
-    pub scaler: Arc<Scaler>,
-    /// The namespaces that may use it; all where empty.
-    pub allowed: Vec<String>,
-}
-
-impl Offer {
-    fn allows(&self, namespace: &str) -> bool {
-        self.allowed.is_empty() || self.allowed.iter().any(|allowed| allowed == namespace)
-    }
-}
-
 /// Who comes first of several Scalers that claim a trigger type: the oldest, and of two as old the first by name.
 pub type Rank = (jiff::Timestamp, String);
 
@@ -54,6 +47,8 @@ struct Shelf {
     files: BTreeMap<PathBuf, (Stamp, Option<Arc<Scaler>>)>,
     offers: BTreeMap<Rank, Offer>,
     retired: Vec<Arc<Scaler>>,
+    /// Trials that ended lately, for objects that were not resolved again yet.
+    ended: Vec<Arc<Trial>>,
 }
 
 impl Shelf {
@@ -61,10 +56,29 @@ impl Shelf {
         self.files.values().filter_map(|(_, scaler)| scaler.as_ref())
     }
 
-    fn retire(&mut self, before: Option<Arc<Scaler>>) {
+    /// What of `before` serves nobody any more is kept for a while.
+    fn retire(&mut self, before: impl IntoIterator<Item = Arc<Scaler>>) {
         self.retired.extend(before);
         let excess = self.retired.len().saturating_sub(RETIRED_MAX);
         self.retired.drain(..excess);
+    }
+
+    fn retire_offer(&mut self, before: Offer) {
+        self.retire(before.scalers().cloned());
+        self.ended.extend(before.trial);
+        let excess = self.ended.len().saturating_sub(RETIRED_MAX);
+        self.ended.drain(..excess);
+    }
+
+    /// The offer of the Scaler of a name, if a namespace may use it.
+    fn named(&self, name: &str, namespace: &str) -> Option<&Offer> {
+        let named = self.offers.iter().filter(|((_, named), _)| named == name);
+        named.map(|(_, offer)| offer).find(|offer| offer.allows(namespace))
+    }
+
+    /// The offers that a namespace may use, but for those that must be pinned.
+    fn open_to(&self, namespace: &str) -> impl Iterator<Item = &Offer> {
+        self.offers.values().filter(move |offer| offer.allows(namespace) && !offer.pinned_only)
     }
 }
 
@@ -103,16 +117,28 @@ impl Scalers {
     /// The component with this digest, also one that was replaced lately.
     pub fn by_digest(&self, digest: &str) -> Option<Arc<Scaler>> {
         self.read(|shelf| {
-            let offered = shelf.offers.values().map(|offer| &offer.scaler);
+            let offered = shelf.offers.values().flat_map(Offer::scalers);
             shelf.of_files().chain(offered).chain(&shelf.retired).find(|scaler| scaler.digest() == digest).cloned()
+        })
+    }
+
+    /// The trial in which the component with this digest is one of the two, also one that ended lately.
+    pub fn trial(&self, digest: &str) -> Option<Arc<Trial>> {
+        self.read(|shelf| {
+            let under_way = shelf.offers.values().filter_map(|offer| offer.trial.as_ref());
+            let of = |trial: &&Arc<Trial>| trial.newer.digest() == digest || trial.older.digest() == digest;
+            // One that ended concerns the newer component alone: the older one serves again, or no longer.
+            let ended = shelf.ended.iter().rev().filter(|trial| trial.newer.digest() == digest);
+            under_way.filter(of).chain(ended).next().cloned()
         })
     }
 
     /// Puts a Scaler's component into service, in the place of the one that it brought before.
     pub fn offer(&self, rank: Rank, offer: Offer) {
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        let before = shelf.offers.insert(rank, offer);
-        shelf.retire(before.map(|before| before.scaler));
+        if let Some(before) = shelf.offers.insert(rank, offer) {
+            shelf.retire_offer(before);
+        }
     }
 
     /// Takes a Scaler's component out of service. Whether it brought one.
@@ -120,7 +146,7 @@ impl Scalers {
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
         let before = shelf.offers.remove(rank);
         let was_there = before.is_some();
-        shelf.retire(before.map(|before| before.scaler));
+        before.into_iter().for_each(|before| shelf.retire_offer(before));
         was_there
     }
 
@@ -131,7 +157,7 @@ impl Scalers {
                 return Some(format!("the host's own scaler {}", scaler.description().name));
             }
             let mut earlier = shelf.offers.range(..rank.clone());
-            let found = earlier.find(|(_, offer)| serves(&offer.scaler, trigger_type));
+            let found = earlier.find(|(_, offer)| !offer.pinned_only && serves(&offer.scaler, trigger_type));
             found.map(|((_, name), _)| format!("the older Scaler {name}"))
         })
     }
@@ -189,20 +215,22 @@ impl Scalers {
 
 impl Catalogue for Scalers {
     /// Where two components claim a trigger type, the one whose file name comes first serves it.
-    fn find(&self, namespace: &str, trigger_type: &str) -> Option<Arc<dyn Planner>> {
+    fn find(&self, object: &ObjectKey, pin: Option<&str>, trigger_type: &str) -> Option<Choice> {
+        let namespace = &*object.namespace;
         self.read(|shelf| {
-            let offered = shelf.offers.values().filter(|offer| offer.allows(namespace)).map(|offer| &offer.scaler);
-            let found = shelf.of_files().chain(offered).find(|scaler| serves(scaler, trigger_type)).cloned();
-            found.map(|scaler| scaler as Arc<dyn Planner>)
+            let pinned = pin.and_then(|name| shelf.named(name, namespace));
+            let of_files = || {
+                let scaler = shelf.of_files().find(|scaler| serves(scaler, trigger_type))?;
+                Some(Choice { planner: scaler.clone(), beside: None })
+            };
+            let offered = |offer: &Offer| offer.choose(object, trigger_type);
+            pinned.and_then(offered).or_else(of_files).or_else(|| shelf.open_to(namespace).find_map(offered))
         })
     }
 
     fn served(&self, namespace: &str) -> Vec<String> {
         self.read(|shelf| {
-            let offered = shelf.offers.values().filter(|offer| offer.allows(namespace)).map(|offer| &offer.scaler);
-            let types = |scaler: &Arc<Scaler>| {
-                scaler.description().trigger_types.iter().map(|kind| kind.name.clone()).collect::<Vec<_>>()
-            };
+            let offered = shelf.open_to(namespace).map(|offer| &offer.scaler);
             let mut names: Vec<_> = shelf.of_files().chain(offered).flat_map(types).collect();
             names.sort();
             names.dedup();
@@ -216,6 +244,14 @@ impl Catalogue for Scalers {
             shelf.offers.iter().find(|(_, offer)| withheld(offer)).map(|((_, name), _)| name.clone())
         })
     }
+
+    fn brought(&self, namespace: &str, name: &str) -> Option<Vec<String>> {
+        self.read(|shelf| shelf.named(name, namespace).map(|offer| offer.scalers().flat_map(types).collect()))
+    }
+}
+
+fn types(scaler: &Arc<Scaler>) -> Vec<String> {
+    scaler.description().trigger_types.iter().map(|kind| kind.name.clone()).collect()
 }
 
 async fn listing(folder: &Path) -> std::io::Result<Vec<(PathBuf, Stamp)>> {

@@ -6,22 +6,28 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bellows_core::event::Event;
 use bellows_core::supply::{self, Halt, Progress, Step};
-use bellows_wasm::oci::Digest;
+use bellows_wasm::oci::{Digest, Kept};
 use bellows_wasm::{Engine, Scaler};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::scalers::{Offer, Rank, Scalers};
+use crate::scalers::{Rank, Scalers};
+use crate::serve::Clock;
 
+use self::asking::Asking;
 use self::refused::refused;
+use self::serving::Serving;
+use self::tend::{Tended, tend};
 
+mod asking;
 mod refused;
+mod rollout;
+mod serving;
 mod source;
+mod tend;
 mod verify;
 mod wish;
 
@@ -33,12 +39,6 @@ pub use wish::{Desk, News, PullPolicy, Told, Wish};
 const ATTEMPTS_MAX: usize = 4;
 /// Scalers that are tended; each costs a task of some KiB. A cluster with more has gone wrong elsewhere.
 const SCALERS_MAX: usize = 1_024;
-/// First and longest wait after an attempt that failed and may do better: a registry that is away for a week is asked 12
-/// times an hour.
-const WAIT_MIN: Duration = Duration::from_secs(5);
-const WAIT_MAX: Duration = Duration::from_secs(300);
-/// Between two questions what a tag names.
-const INTERVAL: Duration = Duration::from_secs(600);
 /// News that wait to be taken in.
 pub const NEWS_MAX: usize = 64;
 
@@ -54,20 +54,8 @@ pub struct Supply {
     pub desk: Arc<dyn Desk>,
     /// The machine is told what changed.
     pub events: mpsc::Sender<Event>,
-}
-
-/// A Scaler that is tended. Its task ends with it.
-struct Tended {
-    rank: Rank,
-    uid: String,
-    wishes: watch::Sender<Wish>,
-    task: JoinHandle<()>,
-}
-
-impl Drop for Tended {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    /// The time.
+    pub clock: Clock,
 }
 
 impl Supply {
@@ -128,77 +116,74 @@ impl Supply {
     async fn attempt(&self, wish: &Wish, serving: &mut Option<Serving>) -> Told {
         let mut progress = Progress { verifies: wish.verification.is_some(), ..Progress::default() };
         progress.halt = self.steps(wish, serving, &mut progress).await.err();
-        progress.serving = serving.as_ref().map(|serving| serving.digest.to_string());
-        let scaler = serving.as_ref().map(|serving| &serving.scaler);
-        let kinds = scaler.map(|scaler| scaler.description().trigger_types.iter().map(|kind| kind.name.clone()));
-        let trigger_types = kinds.into_iter().flatten().collect();
-        let imports = scaler.map(|scaler| scaler.imports().to_vec()).unwrap_or_default();
-        Told { progress, trigger_types, imports }
+        told(progress, serving.as_ref())
     }
 
     async fn steps(&self, wish: &Wish, serving: &mut Option<Serving>, progress: &mut Progress) -> Result<(), Halt> {
         self.hold_to_grants(wish, serving).await?;
-        let policy = wish.policy.clone().map_err(|written| {
-            let message = format!("spec.pullPolicy {written:?} is none: give Always, IfNotPresent or Never");
-            Halt::lasting(Step::Resolved, "InvalidPullPolicy", message)
-        })?;
-        let reference = self.source.reference(&wish.image)?;
-        let asked = wish.verification.as_ref().map(verify::policy).transpose().map_err(|problem| {
-            let problem = problem.under("spec.verification");
-            Halt::lasting(Step::Verified, "InvalidVerification", problem.to_string())
-        })?;
-        let secret = match &wish.pull_secret {
-            Some(name) if policy != PullPolicy::Never => Some((name.as_str(), self.desk.pull_secret(name).await?)),
-            _ => None,
-        };
-        let login = secret.as_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
-        let found = self.source.resolve(&reference, policy, login).await?;
+        let asking = Asking::of(wish, &self.source, &*self.desk).await?;
+        // First of all, and without any registry, so that nothing bad stays in service while that is away.
+        self.go_by_rollout(wish, serving).await?;
+        let found = self.source.resolve(&asking.reference, asking.policy, asking.login()).await?;
         progress.digest = Some(found.digest.to_string());
         progress.degraded = found.degraded;
-        if let Some(asked) = &asked {
-            let component = serving.as_ref().filter(|serving| serving.digest == found.digest);
-            let component = component.and_then(|serving| serving.component());
-            let verified = self.source.verify(asked, &reference, (found.digest, component), login).await;
-            if let Err(distrust) = verified {
-                // What merely could not be judged goes on.
-                if distrust.judged && serving.as_ref().is_some_and(|serving| serving.digest == found.digest) {
+        self.hold_to_verification(wish, &asking, serving, found.digest).await?;
+        if serving.is_none() {
+            self.recall(wish, &asking, serving, found.digest).await;
+        }
+        match serving {
+            // What is on its way goes on while nobody can tell what the tag names now.
+            Some(before) if before.is_rolling_to(found.digest) => Ok(()),
+            Some(before) if progress.degraded.is_some() && before.candidate.is_some() => Ok(()),
+            Some(before) if before.digest == found.digest => {
+                self.abandon(wish, before).await;
+                let taken = self.unclaimed(wish, &before.scaler);
+                if taken.is_err() {
                     *serving = None;
                     self.withdraw(&wish.rank).await;
                 }
-                return Err(distrust.halt);
+                taken
+            }
+            Some(_) => {
+                if let Some(halt) = self.source.returned(wish, found.digest).await {
+                    return Err(halt);
+                }
+                let next = self.admit(wish, &asking, found.digest).await?;
+                self.replace(wish, &asking, serving, next).await;
+                Ok(())
+            }
+            None => {
+                let next = self.admit(wish, &asking, found.digest).await?;
+                self.replace(wish, &asking, serving, next).await;
+                Ok(())
             }
         }
-        if let Some(before) = serving.as_ref().filter(|before| before.digest == found.digest) {
-            let taken = self.unclaimed(&wish.rank, &before.scaler);
-            if taken.is_err() {
-                *serving = None;
-                self.withdraw(&wish.rank).await;
-            }
-            return taken;
-        }
+    }
+
+    /// The component of a digest, if nothing speaks against it.
+    async fn admit(&self, wish: &Wish, asking: &Asking, digest: Digest) -> Result<(Arc<Scaler>, Kept), Halt> {
         let may = |imports: &[String]| supply::judge_grants(&wish.rank.1, imports, &wish.granted);
-        let kept = self.source.fetch(&reference, found.digest, policy, login, may).await?;
-        if let Some(asked) = &asked {
+        let kept = self.source.fetch(&asking.reference, digest, asking.policy, asking.login(), may).await?;
+        if let Some(asked) = &asking.verification {
             asked.admit(kept.component).map_err(|error| verify::Distrust::of(&error).halt)?;
         }
         let prepared = self.engine.prepare(&kept.path).await.map_err(|error| refused(&error))?;
         may(prepared.imports())?;
         let scaler = prepared.describe().await.map_err(|error| refused(&error))?;
-        self.unclaimed(&wish.rank, &scaler)?;
-        tracing::info!(scaler = wish.rank.1, digest = %found.digest, "Scaler in service");
-        self.scalers.offer(wish.rank.clone(), Offer { scaler: scaler.clone(), allowed: wish.allowed.clone() });
-        self.source.remember(&reference, kept).await;
-        *serving = Some(Serving { digest: found.digest, scaler, allowed: wish.allowed.clone() });
-        self.changed().await;
-        Ok(())
+        self.unclaimed(wish, &scaler)?;
+        Ok((scaler, kept))
     }
 
-    /// Whether nobody who comes first serves the same trigger types.
-    fn unclaimed(&self, rank: &Rank, scaler: &Scaler) -> Result<(), Halt> {
-        let kinds = scaler.description().trigger_types.iter();
-        let taken = kinds.filter_map(|kind| Some((&kind.name, self.scalers.before(rank, &kind.name)?))).next();
+    /// Whether nobody who comes first serves the same trigger types. Who must be pinned takes none from anybody.
+    fn unclaimed(&self, wish: &Wish, scaler: &Scaler) -> Result<(), Halt> {
+        let kinds = scaler.description().trigger_types.iter().filter(|_| !wish.pinned_only);
+        let taken = kinds.filter_map(|kind| Some((&kind.name, self.scalers.before(&wish.rank, &kind.name)?))).next();
         taken.map_or(Ok(()), |(kind, before)| {
-            let message = format!("trigger type {kind} is served by {before}");
+            let message = format!(
+                "trigger type {kind} is served by {before}; spec.pinnedOnly: true serves those objects that name this \
+                 Scaler in their annotation {}",
+                bellows_core::draft::SCALER_ANNOTATION
+            );
             Err(Halt::passing(Step::Ready, "TriggerTypeTaken", message))
         })
     }
@@ -209,80 +194,58 @@ impl Supply {
             return Err(Halt::lasting(Step::Granted, "UnknownCapability", problem.to_string()));
         }
         let Some(before) = serving else { return Ok(()) };
-        if let Err(halt) = supply::judge_grants(&wish.rank.1, before.scaler.imports(), &wish.granted) {
+        let may = |scaler: &Scaler| supply::judge_grants(&wish.rank.1, scaler.imports(), &wish.granted);
+        if let Err(halt) = may(&before.scaler) {
             *serving = None;
             self.withdraw(&wish.rank).await;
             return Err(halt);
         }
-        if before.allowed != wish.allowed {
-            before.allowed.clone_from(&wish.allowed);
-            let offer = Offer { scaler: before.scaler.clone(), allowed: wish.allowed.clone() };
-            self.scalers.offer(wish.rank.clone(), offer);
-            self.changed().await;
+        if let Some(Err(halt)) = before.candidate.as_ref().map(|candidate| may(&candidate.trial.newer)) {
+            self.abandon(wish, before).await;
+            return Err(halt);
+        }
+        if (&before.allowed, before.pinned_only) != (&wish.allowed, wish.pinned_only) {
+            (before.allowed, before.pinned_only) = (wish.allowed.clone(), wish.pinned_only);
+            self.offer(wish, before).await;
+        }
+        Ok(())
+    }
+
+    /// Whatever is revoked, or bears no signature that counts, goes.
+    async fn hold_to_verification(
+        &self,
+        wish: &Wish,
+        asking: &Asking,
+        serving: &mut Option<Serving>,
+        digest: Digest,
+    ) -> Result<(), Halt> {
+        let Some(asked) = &asking.verification else { return Ok(()) };
+        if serving.as_ref().is_some_and(|before| before.digest != digest && before.is_revoked(asked)) {
+            self.distrust(wish, serving, digest).await;
+        }
+        let component = serving.as_ref().and_then(|serving| serving.component_of(digest));
+        let verified = self.source.verify(asked, &asking.reference, (digest, component), asking.login()).await;
+        if let Err(distrust) = verified {
+            // What merely could not be judged goes on.
+            match serving {
+                Some(before) if distrust.judged && before.is_rolling_to(digest) => self.abandon(wish, before).await,
+                Some(before) if distrust.judged && before.digest == digest => {
+                    *serving = None;
+                    self.withdraw(&wish.rank).await;
+                }
+                _ => {}
+            }
+            return Err(distrust.halt);
         }
         Ok(())
     }
 }
 
-/// What a Scaler has in service.
-struct Serving {
-    digest: Digest,
-    scaler: Arc<Scaler>,
-    allowed: Vec<String>,
-}
-
-impl Serving {
-    /// The digest of the component itself.
-    fn component(&self) -> Option<Digest> {
-        format!("sha256:{}", self.scaler.digest()).parse().ok()
-    }
-}
-
-/// Tends one Scaler for as long as it is there.
-async fn tend(supply: Arc<Supply>, places: Arc<Semaphore>, mut wishes: watch::Receiver<Wish>) {
-    let (mut serving, mut failures, mut written) = (None, 0_u32, None);
-    loop {
-        let wish = wishes.borrow_and_update().clone();
-        let Ok(place) = places.acquire().await else { return };
-        let told = supply.attempt(&wish, &mut serving).await;
-        drop(place);
-        if let Some(halt) = &told.progress.halt {
-            tracing::warn!(scaler = wish.rank.1, reason = halt.reason, "{}", halt.message);
-        }
-        let news = (wish.generation, told.clone());
-        if written.as_ref() != Some(&news) {
-            written = supply.desk.report(&wish, &told).await.then_some(news);
-        }
-        let retry = told.progress.halt.is_some_and(|halt| halt.retry) || written.is_none();
-        failures = if retry { failures.saturating_add(1) } else { 0 };
-        tokio::select! {
-            changed = wishes.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                failures = 0;
-            }
-            () = tokio::time::sleep(wait(failures, wish.interval)) => {}
-        }
-    }
-}
-
-/// How long to wait after so many failures in a row.
-fn wait(failures: u32, interval: Option<Duration>) -> Duration {
-    match failures {
-        0 => interval.unwrap_or(INTERVAL),
-        _ => WAIT_MIN.saturating_mul(1 << (failures - 1).min(6)).min(WAIT_MAX),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_registry_that_is_away_is_asked_more_and_more_seldom() {
-        let waits: Vec<u64> = (0..9).map(|failures| wait(failures, None).as_secs()).collect();
-        assert_eq!(waits, [600, 5, 10, 20, 40, 80, 160, 300, 300]);
-        assert_eq!(wait(0, Some(Duration::from_secs(30))).as_secs(), 30);
-    }
+fn told(mut progress: Progress, serving: Option<&Serving>) -> Told {
+    let Some(serving) = serving else { return Told { progress, ..Told::default() } };
+    let (digest, scaler) = serving.front();
+    progress.serving = Some(digest.to_string());
+    progress.rollout = serving.rolling();
+    let trigger_types = scaler.description().trigger_types.iter().map(|kind| kind.name.clone()).collect();
+    Told { progress, trigger_types, imports: scaler.imports().to_vec() }
 }

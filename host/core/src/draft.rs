@@ -88,6 +88,8 @@ pub struct TriggerDraft {
 pub const FIRST_STEP_ANNOTATION: &str = "bellows.dev/first-step";
 /// Annotation that says what a thing that does not exist means: `hold` (default), `zero`, or `error`.
 pub const WHEN_ABSENT_ANNOTATION: &str = "bellows.dev/when-absent";
+/// Annotation that names the Scaler whose component serves the object, where several serve a trigger type.
+pub const SCALER_ANNOTATION: &str = "bellows.dev/scaler";
 /// Annotations of KEDA that pause an object or one direction of it.
 const PAUSES: [&str; 4] = ["paused", "paused-replicas", "paused-scale-in", "paused-scale-out"];
 /// Longest name of an HPA: it becomes a label's value.
@@ -149,6 +151,11 @@ impl Draft {
             }
         }
         names
+    }
+
+    /// The Scaler that the object pins.
+    pub fn pin(&self) -> Option<&str> {
+        self.annotations.get(SCALER_ANNOTATION).map(String::as_str).filter(|name| !name.is_empty())
     }
 
     /// Whether a pause of any kind is asked for. It is refused for now, but what asks for it is not scaled.

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::problem::Problem;
+use crate::rollout::Tally;
 use crate::status::Truth;
 
 /// What lies outside of a component and must be granted, in the order in which it is told.
@@ -93,6 +94,29 @@ pub struct Progress {
     pub halt: Option<Halt>,
     /// What is not as it should be although the scaler serves: the registry is away, for one.
     pub degraded: Option<(String, String)>,
+    /// The digest that is to take the place of the one that served until now, and how far it came.
+    pub rollout: Option<Rolling>,
+}
+
+/// How far the next digest came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rolling {
+    /// The digest.
+    pub digest: String,
+    /// How many of a hundred objects it serves.
+    pub percent: u8,
+    /// What was seen of it in this step.
+    pub tally: Tally,
+}
+
+impl fmt::Display for Rolling {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.percent {
+            0 => write!(out, "; {} is asked beside it, and the answers are compared", self.digest),
+            100 => write!(out, "; the digest before {} is kept to return to", self.digest),
+            percent => write!(out, "; {} serves {percent} of a hundred objects", self.digest),
+        }
+    }
 }
 
 /// One condition of a Scaler.
@@ -124,7 +148,10 @@ pub fn conditions(progress: &Progress) -> Vec<SupplyCondition> {
     };
     let mut all: Vec<_> = Step::ALL.into_iter().filter(|step| *step != Step::Ready).map(of_step).collect();
     all.push(match (halt, &progress.serving) {
-        (None, _) => condition("Ready", Truth::True, "Serving", "its trigger types are served"),
+        (None, _) => {
+            let rollout = progress.rollout.as_ref().map(ToString::to_string).unwrap_or_default();
+            condition("Ready", Truth::True, "Serving", &format!("its trigger types are served{rollout}"))
+        }
         (Some(halt), Some(older)) => {
             condition("Ready", Truth::True, "ServingOlder", &format!("{older} goes on serving: {halt}"))
         }

@@ -26,6 +26,9 @@ pub(super) fn findings(manifest: &Manifest, mut document: Value) -> Vec<Finding>
         found.push(say("spec.pullPolicy", format!("is {written:?}, must be Always, IfNotPresent or Never")));
     }
     found.extend(supply::unknown_grants(&spec.grants.capabilities).map(|problem| say(&problem.field, problem.message)));
+    let problems =
+        spec.rollout.draft().parse().err().into_iter().flatten().map(|problem| problem.under("spec.rollout"));
+    found.extend(problems.map(|problem| say(&problem.field, problem.message)));
     let problem = spec.verification.and_then(|written| policy(&written).err());
     found.extend(problem.map(|problem| say("spec.verification", problem.to_string())));
     found

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use bellows_core::problem::Problem;
 use bellows_core::scaler::{Metric, Trigger, TriggerType};
+use bellows_core::workload::ObjectKey;
 use bellows_wasm::{Engine, EngineSettings, Limits, NetworkSettings, PlanError};
 use tokio::runtime::Runtime;
 
@@ -36,8 +37,8 @@ impl Components {
         })?;
         let served = scalers.served("");
         let kind = |name: &String| {
-            let scaler = scalers.find("", name)?;
-            scaler.description().trigger_types.iter().find(|kind| kind.name == *name).cloned()
+            let found = scalers.find(&ObjectKey::new("", ""), None, name)?;
+            found.planner.description().trigger_types.iter().find(|kind| kind.name == *name).cloned()
         };
         let trigger_types = served.iter().filter_map(kind).collect();
         Ok(Self { runtime, scalers, trigger_types })
@@ -51,8 +52,9 @@ impl Planner for Components {
 
     fn plan(&self, trigger: &Trigger) -> Result<Vec<Metric>, Vec<Problem>> {
         let gone = || vec![Problem::new("", format!("no scaler is loaded that serves {}", trigger.trigger_type))];
-        let scaler = self.scalers.find(trigger.namespace(), &trigger.trigger_type).ok_or_else(gone)?;
-        self.runtime.block_on(scaler.plan(trigger)).map_err(|error| match error {
+        let object = ObjectKey::new(trigger.namespace(), "");
+        let found = self.scalers.find(&object, None, &trigger.trigger_type).ok_or_else(gone)?;
+        self.runtime.block_on(found.planner.plan(trigger)).map_err(|error| match error {
             PlanError::Problems(problems) => problems,
             PlanError::Failed(failure) => vec![Problem::new("", failure.to_string())],
         })

@@ -2,6 +2,7 @@
 //!
 //! Owns the shape only. Which grant is missing, and what is said of it, is decided in core.
 
+use bellows_core::rollout::RolloutDraft;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,7 @@ use super::status::Condition;
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Degraded")].status"#
     ),
+    printcolumn(name = "Rollout", type_ = "integer", json_path = ".status.rollout.percent"),
     printcolumn(name = "Digest", type_ = "string", json_path = ".status.digest", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -57,6 +59,53 @@ pub struct ScalerSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1024))]
     pub allowed_namespaces: Vec<String>,
+    /// Whether it serves those ScaledObjects alone that name it in their annotation bellows.dev/scaler: for two versions
+    /// side by side.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned_only: bool,
+    /// How the next digest takes the place of the one that serves. At once, and back by itself, when absent.
+    #[serde(default, skip_serializing_if = "Rollout::is_default")]
+    pub rollout: Rollout,
+}
+
+/// How the next digest takes the place of the one that serves. It does not if it fails where the older one answers.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollout {
+    /// By how many objects at a time, in rising order; then all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub steps: Vec<RolloutStep>,
+    /// Seconds for which the older digest is kept and asked where the newer one fails, once that serves all; 600 when
+    /// absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 604_800))]
+    pub watch: Option<i32>,
+}
+
+impl Rollout {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// In the words of core, which judges it.
+    #[must_use]
+    pub fn draft(&self) -> RolloutDraft {
+        let steps = self.steps.iter().map(|step| (step.percent.into(), step.seconds.into())).collect();
+        RolloutDraft { steps, watch: self.watch.map(i64::from) }
+    }
+}
+
+/// A step of a rollout.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutStep {
+    /// How many of a hundred objects it serves; 0 to ask it beside the older one and compare their answers.
+    #[schemars(range(min = 0, max = 99))]
+    pub percent: i32,
+    /// How long.
+    #[schemars(range(min = 1, max = 604_800))]
+    pub seconds: i32,
 }
 
 /// Whose signature a scaler must bear, as cosign makes them with a key. An artifact that cannot be judged is not used.
@@ -98,6 +147,9 @@ pub struct ScalerStatus {
     /// The digest that serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serving_digest: Option<String>,
+    /// The digest that is on its way, and how far it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutStatus>,
     /// Its trigger types, joined by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger_types: Option<String>,
@@ -107,4 +159,20 @@ pub struct ScalerStatus {
     /// What holds of it, one entry for each type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
+}
+
+/// How far the next digest came.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutStatus {
+    /// The digest that is to serve.
+    pub digest: String,
+    /// How many of a hundred objects it serves.
+    pub percent: i32,
+    /// Answers that it was asked for in this step.
+    pub asked: i64,
+    /// Of these, those that the older digest gave and it did not.
+    pub lost: i64,
+    /// Of these, those in which the two did not say the same.
+    pub different: i64,
 }

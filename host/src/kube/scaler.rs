@@ -90,6 +90,8 @@ fn wanted(DeserializeGuard(object): DeserializeGuard<Scaler>) -> Option<News> {
         verification: spec.verification,
         granted: spec.grants.capabilities,
         allowed: spec.allowed_namespaces,
+        pinned_only: spec.pinned_only,
+        rollout: spec.rollout.draft(),
     })))
 }
 
@@ -143,6 +145,13 @@ impl ScalerDesk {
             "observedGeneration": wish.generation,
             "digest": told.progress.digest,
             "servingDigest": told.progress.serving,
+            "rollout": told.progress.rollout.as_ref().map(|rolling| json!({
+                "digest": rolling.digest,
+                "percent": rolling.percent,
+                "asked": rolling.tally.asked,
+                "lost": rolling.tally.lost,
+                "different": rolling.tally.different,
+            })),
             "triggerTypes": joined(&told.trigger_types),
             "imports": joined(&told.imports),
             "conditions": conditions,

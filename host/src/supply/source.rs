@@ -99,7 +99,8 @@ impl Source {
         }
     }
 
-    async fn last_good(&self, reference: &Reference) -> Result<Option<Digest>, Halt> {
+    /// The digest that a reference named when it was last seen, if its component is here.
+    pub(super) async fn last_good(&self, reference: &Reference) -> Result<Option<Digest>, Halt> {
         let (cache, reference) = (Arc::clone(&self.cache), reference.clone());
         Ok(blocking(move || cache.last_good(&reference)).await?.map(|kept| kept.digest))
     }

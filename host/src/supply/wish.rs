@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use bellows_core::rollout::RolloutDraft;
 use bellows_core::supply::{Halt, Progress};
 use futures::future::BoxFuture;
 
@@ -56,6 +57,10 @@ pub struct Wish {
     pub granted: Vec<String>,
     /// Who may use it; all where empty.
     pub allowed: Vec<String>,
+    /// Whether it serves those objects alone that pin it.
+    pub pinned_only: bool,
+    /// How the next digest takes over.
+    pub rollout: RolloutDraft,
 }
 
 /// What became of the Scalers of the cluster.

@@ -32,6 +32,8 @@ mod resource;
 #[cfg(test)]
 mod restarts;
 #[cfg(test)]
+mod rollouts;
+#[cfg(test)]
 mod room;
 #[cfg(test)]
 mod scales;
@@ -91,6 +93,10 @@ const PROOFS: &[(&str, Proof)] = &[
     ("a_scaler_that_must_be_signed_serves_once_it_is_and_no_longer_when_it_is_revoked", Beside(supply::signed)),
     ("of_two_scalers_with_one_trigger_type_the_older_serves_it_and_then_the_other", Beside(supply::rivals)),
     ("a_tag_that_moves_brings_the_next_component_but_none_that_may_not_serve", Beside(supply::moved)),
+    ("a_digest_takes_over_by_steps_and_no_answer_is_lost", Beside(rollouts::promoted)),
+    ("a_digest_that_fails_goes_back_by_itself_and_no_answer_is_lost", Beside(rollouts::failing)),
+    ("a_digest_that_counts_otherwise_or_refuses_settings_never_leaves_the_shadow", Beside(rollouts::shadowed)),
+    ("an_object_pins_one_of_two_versions", Beside(rollouts::pinned)),
     ("each_bad_scaler_of_a_registry_says_what_is_wrong_and_hurts_nothing", Beside(supply::refused)),
     // keda#563, #7640: a rotated Secret is not noticed.
     ("a_wrong_password_is_told_and_a_corrected_one_is_used_without_a_restart", Beside(connections::password)),

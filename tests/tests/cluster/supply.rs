@@ -19,7 +19,7 @@ fn run(stage: &Stage, command: &[&str]) -> Result<()> {
 }
 
 /// A component of ours under a name of the registry.
-fn push(stage: &Stage, component: &str, repository: &str) -> Result<String> {
+pub(crate) fn push(stage: &Stage, component: &str, repository: &str) -> Result<String> {
     let reference = format!("{}/{repository}", stage.registry.address());
     run(stage, &["push", component, &reference])?;
     Ok(reference)
@@ -29,14 +29,14 @@ fn example(name: &str) -> String {
     paths::examples().join(name).display().to_string()
 }
 
-fn scaler(stage: &Stage, name: &str, spec: &Value) -> Result<()> {
+pub(crate) fn scaler(stage: &Stage, name: &str, spec: &Value) -> Result<()> {
     let manifest =
         json!({"apiVersion": "bellows.dev/v1alpha1", "kind": "Scaler", "metadata": {"name": name}, "spec": spec});
     stage.api.apply("scalers", &manifest).map(drop)
 }
 
 /// Waits until a condition has this status and reason, and says its message.
-fn until(room: &Room<'_>, name: &str, kind: &str, (status, reason): (&str, &str)) -> Result<String> {
+pub(crate) fn until(room: &Room<'_>, name: &str, kind: &str, (status, reason): (&str, &str)) -> Result<String> {
     room.until(&format!("{kind} of Scaler {name} is {status} {reason}"), || {
         let told = told(&room.stage.api.get("scalers", "", name)?, kind)?;
         ensure!(told.0 == status && told.1 == reason, "it is {told:?}");

@@ -1,0 +1,56 @@
+//! What a Scaler of the cluster brings: a component, perhaps a newer one beside it, and who may use them.
+
+use std::sync::Arc;
+
+use bellows_core::workload::ObjectKey;
+use bellows_wasm::Scaler;
+
+use super::{Trial, serves};
+use crate::plan::{Beside, Choice, Witness as _};
+
+/// A component that a Scaler of the cluster brings.
+#[derive(Clone)]
+pub struct Offer {
+    /// The component.
+    pub scaler: Arc<Scaler>,
+    /// The namespaces that may use it; all where empty.
+    pub allowed: Vec<String>,
+    /// Whether it serves those objects alone that pin it.
+    pub pinned_only: bool,
+    /// The component that is to take its place, while that is on trial.
+    pub trial: Option<Arc<Trial>>,
+}
+
+impl Offer {
+    /// Who may serve: the component, and the newer one.
+    pub(super) fn scalers(&self) -> impl Iterator<Item = &Arc<Scaler>> {
+        [Some(&self.scaler), self.trial.as_ref().map(|trial| &trial.newer)].into_iter().flatten()
+    }
+
+    /// Who serves a trigger type of an object, and who stands beside.
+    pub(super) fn choose(&self, object: &ObjectKey, trigger_type: &str) -> Option<Choice> {
+        let alone = |scaler: &Arc<Scaler>| Choice { planner: scaler.clone(), beside: None };
+        let Some(trial) = &self.trial else {
+            return Some(&self.scaler).filter(|scaler| serves(scaler, trigger_type)).map(alone);
+        };
+        let (first, other) = trial.order(object);
+        match (serves(first, trigger_type), serves(other, trigger_type)) {
+            (true, true) => {
+                let newer = Arc::ptr_eq(first, &trial.newer);
+                let beside = Beside { planner: other.clone(), newer: !newer, witness: trial.clone() };
+                Some(Choice { planner: first.clone(), beside: Some(beside) })
+            }
+            (true, false) => Some(alone(first)),
+            // A type that only the newer one knows waits until that serves all.
+            (false, true) if Arc::ptr_eq(other, &trial.older) => {
+                trial.failed(format!("{object}: it serves trigger type {trigger_type} no longer"));
+                Some(alone(other))
+            }
+            (false, _) => None,
+        }
+    }
+
+    pub(super) fn allows(&self, namespace: &str) -> bool {
+        self.allowed.is_empty() || self.allowed.iter().any(|allowed| allowed == namespace)
+    }
+}

@@ -1,0 +1,43 @@
+//! What a Scaler asks for, read: each field of its spec as the value that the steps work with, or the field that is wrong.
+
+use bellows_core::supply::{Halt, Step};
+use bellows_wasm::oci::{Policy, Reference};
+
+use super::{Desk, PullPolicy, Source, Wish, verify};
+
+/// What an attempt asks for.
+pub(super) struct Asking {
+    pub(super) policy: PullPolicy,
+    pub(super) reference: Reference,
+    /// Whose signature it must bear.
+    pub(super) verification: Option<Policy>,
+    /// Name and content of the Secret for the registry.
+    secret: Option<(String, Vec<u8>)>,
+}
+
+impl Asking {
+    pub(super) async fn of(wish: &Wish, source: &Source, desk: &dyn Desk) -> Result<Self, Halt> {
+        let policy = wish.policy.clone().map_err(|written| {
+            let message = format!("spec.pullPolicy {written:?} is none: give Always, IfNotPresent or Never");
+            Halt::lasting(Step::Resolved, "InvalidPullPolicy", message)
+        })?;
+        wish.rollout.parse().map_err(|problems| {
+            let problems: Vec<_> = problems.into_iter().map(|problem| problem.under("spec.rollout")).collect();
+            Halt::lasting(Step::Resolved, "InvalidRollout", bellows_core::problem::sentence(&problems))
+        })?;
+        let reference = source.reference(&wish.image)?;
+        let verification = wish.verification.as_ref().map(verify::policy).transpose().map_err(|problem| {
+            let problem = problem.under("spec.verification");
+            Halt::lasting(Step::Verified, "InvalidVerification", problem.to_string())
+        })?;
+        let secret = match &wish.pull_secret {
+            Some(name) if policy != PullPolicy::Never => Some((name.clone(), desk.pull_secret(name).await?)),
+            _ => None,
+        };
+        Ok(Self { policy, reference, verification, secret })
+    }
+
+    pub(super) fn login(&self) -> Option<(&str, &[u8])> {
+        self.secret.as_ref().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+    }
+}

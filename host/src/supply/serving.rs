@@ -1,0 +1,61 @@
+//! What a Scaler has in service: a component, and perhaps the next one on its way into its place.
+
+use std::sync::Arc;
+
+use bellows_core::supply::Rolling;
+use bellows_wasm::Scaler;
+use bellows_wasm::oci::{Digest, Kept, Policy, Reference};
+
+use crate::scalers::Trial;
+
+/// What a Scaler has in service.
+pub(super) struct Serving {
+    pub(super) digest: Digest,
+    pub(super) scaler: Arc<Scaler>,
+    pub(super) allowed: Vec<String>,
+    pub(super) pinned_only: bool,
+    pub(super) candidate: Option<Candidate>,
+}
+
+/// The component that is to take the place.
+pub(super) struct Candidate {
+    pub(super) digest: Digest,
+    pub(super) kept: Kept,
+    /// By which it was found.
+    pub(super) reference: Reference,
+    pub(super) trial: Arc<Trial>,
+}
+
+impl Serving {
+    /// The digest that people are told serves, and its component.
+    pub(super) fn front(&self) -> (Digest, &Arc<Scaler>) {
+        match &self.candidate {
+            Some(candidate) if candidate.trial.state().0 == 100 => (candidate.digest, &candidate.trial.newer),
+            _ => (self.digest, &self.scaler),
+        }
+    }
+
+    pub(super) fn is_rolling_to(&self, digest: Digest) -> bool {
+        self.candidate.as_ref().is_some_and(|candidate| candidate.digest == digest)
+    }
+
+    pub(super) fn rolling(&self) -> Option<Rolling> {
+        let candidate = self.candidate.as_ref()?;
+        let (percent, tally) = candidate.trial.state();
+        Some(Rolling { digest: candidate.digest.to_string(), percent, tally })
+    }
+
+    /// The digest of the component itself, of an artifact that is in service or on its way.
+    pub(super) fn component_of(&self, digest: Digest) -> Option<Digest> {
+        let candidate = self.candidate.as_ref().filter(|candidate| candidate.digest == digest);
+        let own = (self.digest == digest).then_some(&self.scaler);
+        let scaler = candidate.map(|candidate| &candidate.trial.newer).or(own)?;
+        format!("sha256:{}", scaler.digest()).parse().ok()
+    }
+
+    /// Whether a policy revokes what serves.
+    pub(super) fn is_revoked(&self, policy: &Policy) -> bool {
+        let digests = [Some(self.digest), self.component_of(self.digest)];
+        digests.into_iter().flatten().any(|digest| policy.admit(digest).is_err())
+    }
+}
