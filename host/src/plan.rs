@@ -136,8 +136,8 @@ pub async fn workload(
         refusal = Refusal { problems: [refusal.problems, vec![problem]].concat(), retry: true };
     }
     let mut planned = Vec::with_capacity(draft.triggers.len());
-    for index in 0..draft.triggers.len() {
-        match plan_trigger(key, index, draft, surroundings, catalogue).await {
+    for (index, trigger) in draft.triggers.iter().enumerate() {
+        match plan_trigger(key, draft.pin(), (index, trigger), surroundings, catalogue).await {
             Ok(plan) => planned.push(plan),
             Err(wrong) => {
                 let prefix = format!("spec.triggers[{index}]");
@@ -181,13 +181,12 @@ impl From<Refusal> for Unplanned {
 /// older one does.
 async fn plan_trigger(
     key: &ObjectKey,
-    index: usize,
-    draft: &Draft,
+    pin: Option<&str>,
+    (index, trigger): (usize, &TriggerDraft),
     surroundings: Surroundings<'_>,
     catalogue: &dyn Catalogue,
 ) -> Result<Planned, Refusal> {
-    let trigger = &draft.triggers[index];
-    let found = catalogue.find(key, draft.pin(), &trigger.kind);
+    let found = catalogue.find(key, pin, &trigger.kind);
     let Choice { planner, beside } = found.ok_or_else(|| unserved(&key.namespace, &trigger.kind, catalogue))?;
     let first = plan_with(&*planner, key, index, trigger, surroundings).await;
     let Some(Beside { planner, newer, witness }) = beside else { return first.map_err(|why| why.refusal) };
@@ -293,7 +292,8 @@ mod tests {
     use super::*;
     use bellows_core::authentication::AuthenticationDraft;
     use bellows_core::draft::TargetDraft;
-    use bellows_core::scaler::{Parameter, Source, TargetType};
+    use bellows_core::scaler::{Parameter, Source, TargetType, TriggerType};
+    use std::sync::Mutex;
 
     /// Serves the trigger type `list` with one required setting; refuses a list named `wrong`.
     struct Lists(Description);
@@ -315,6 +315,98 @@ mod tests {
                 }
                 Ok(vec![Metric::External { name: list, target: 5.0, target_type: TargetType::AverageValue }])
             })
+        }
+    }
+
+    /// Beside `Lists`, a newer one that takes no list named `old`.
+    struct Newer(Lists);
+
+    impl Planner for Newer {
+        fn digest(&self) -> &str {
+            "d2"
+        }
+
+        fn description(&self) -> &Description {
+            &self.0.0
+        }
+
+        fn plan<'call>(&'call self, trigger: &'call Trigger) -> BoxFuture<'call, Result<Vec<Metric>, PlanError>> {
+            if trigger.settings[0].1 == "old" {
+                return Box::pin(async { Err(PlanError::Problems(vec![Problem::new("listName", "is too old")])) });
+            }
+            self.0.plan(trigger)
+        }
+    }
+
+    /// What the newer one could not do.
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    impl Witness for Told {
+        fn refused(&self, object: &ObjectKey, problems: &[Problem]) {
+            self.0.lock().unwrap().push(format!("{object}: {}", bellows_core::problem::sentence(problems)));
+        }
+
+        fn failed(&self, failure: String) {
+            self.0.lock().unwrap().push(failure);
+        }
+    }
+
+    /// A newer one takes the place of an older one; it serves, or is asked beside.
+    struct Rolling {
+        older: Arc<Lists>,
+        newer: Arc<Newer>,
+        newer_serves: bool,
+        told: Arc<Told>,
+    }
+
+    impl Rolling {
+        fn new(newer_serves: bool) -> Self {
+            let lists = || loaded().0.unwrap();
+            let newer = Arc::new(Newer(Arc::try_unwrap(lists()).ok().unwrap()));
+            Self { older: lists(), newer, newer_serves, told: Arc::default() }
+        }
+
+        /// The digest by which a trigger on a list is served, or why it is not.
+        async fn serves(&self, list: &str) -> Result<String, String> {
+            let draft = draft(&[("listName", list)]);
+            let target = Target {
+                group: "apps".into(),
+                version: "v1".into(),
+                kind: "Deployment".into(),
+                resource: "deployments".into(),
+                name: "worker".into(),
+            };
+            let planned = workload(&ObjectKey::new("shop", "web"), &draft, target, Surroundings::default(), self).await;
+            let digest = |workload: Workload| workload.triggers[0].batch.scaler.to_string();
+            planned.map(digest).map_err(|refusal| bellows_core::problem::sentence(&refusal.problems))
+        }
+    }
+
+    impl Catalogue for Rolling {
+        fn find(&self, _object: &ObjectKey, _pin: Option<&str>, _trigger_type: &str) -> Option<Choice> {
+            let (older, newer): (Arc<dyn Planner>, Arc<dyn Planner>) = (self.older.clone(), self.newer.clone());
+            let (planner, other) = if self.newer_serves { (newer, older) } else { (older, newer) };
+            let beside = Beside { planner: other, newer: !self.newer_serves, witness: self.told.clone() };
+            Some(Choice { planner, beside: Some(beside) })
+        }
+
+        fn served(&self, _namespace: &str) -> Vec<String> {
+            Vec::new()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_newer_component_refuses_the_older_one_serves_and_the_newer_one_is_blamed() {
+        let wrong = Err("spec.triggers[0].metadata.listName: is wrong".to_owned());
+        for newer_serves in [false, true] {
+            let rolling = Rolling::new(newer_serves);
+            let usual = if newer_serves { "d2" } else { "d1" };
+            assert_eq!(rolling.serves("jobs").await.as_deref(), Ok(usual));
+            assert_eq!(rolling.serves("wrong").await, wrong);
+            assert!(rolling.told.0.lock().unwrap().is_empty(), "what both do alike speaks against nobody");
+            assert_eq!(rolling.serves("old").await.as_deref(), Ok("d1"));
+            assert_eq!(*rolling.told.0.lock().unwrap(), ["shop/web: metadata.listName: is too old"]);
         }
     }
 
@@ -345,6 +437,15 @@ mod tests {
         let kind = TriggerType { name: "list".into(), summary: summary.clone(), parameters: vec![list], connections };
         let (name, version) = ("lists".into(), "1".into());
         Loaded(Some(Arc::new(Lists(Description { name, version, summary, trigger_types: vec![kind] }))))
+    }
+
+    #[tokio::test]
+    async fn a_scaler_that_is_pinned_and_not_there_is_a_problem_of_the_annotation() {
+        let mut draft = draft(&[("listName", "jobs")]);
+        draft.annotations.insert("bellows.dev/scaler".into(), "lists-2".into());
+        let told = "metadata.annotations[bellows.dev/scaler]: no Scaler \"lists-2\" is in service for namespace shop: see \
+                    kubectl get scalers";
+        assert_eq!(refused(&draft, None, &loaded()).await, (vec![told.to_owned()], true));
     }
 
     fn draft(metadata: &[(&str, &str)]) -> Draft {

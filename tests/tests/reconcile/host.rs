@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bellows::kube::{self, Parts, Performer, Requests, Scope, Store, Watches};
-use bellows::plan::{Catalogue, Planner};
+use bellows::plan::{Catalogue, Choice, Planner};
 use bellows_core::effect::Effect;
 use bellows_core::event::{Event, HpaView, Manifest, Refusal, Resolution};
 use bellows_core::scaler::{Description, Metric, Parameter, Source, TargetType, Trigger, TriggerType};
 use bellows_core::status::Report;
-use bellows_core::workload::{Target, Workload};
+use bellows_core::workload::{ObjectKey, Target, Workload};
 use bellows_wasm::PlanError;
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
@@ -56,8 +56,8 @@ impl Planner for Lists {
 struct Loaded(Arc<Lists>);
 
 impl Catalogue for Loaded {
-    fn find(&self, _namespace: &str, trigger_type: &str) -> Option<Arc<dyn Planner>> {
-        (trigger_type == "list").then(|| self.0.clone() as Arc<dyn Planner>)
+    fn find(&self, _object: &ObjectKey, _pin: Option<&str>, trigger_type: &str) -> Option<Choice> {
+        (trigger_type == "list").then(|| Choice { planner: self.0.clone(), beside: None })
     }
 
     fn served(&self, _namespace: &str) -> Vec<String> {
