@@ -8,11 +8,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::super::digest::Digest;
+use super::super::manifest::Descriptor;
 use super::key::SigningKey;
 use super::{Content, PAYLOAD_BYTES_MAX, Signature, told};
 
 /// The layer that holds a payload.
 pub(in super::super) const CLAIM_LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+/// The config of the image in which cosign keeps payloads.
+pub(in super::super) const CLAIM_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// Where a layer has its signature, in base64.
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 /// Where it has the certificate, of one by an identity.
@@ -47,6 +50,31 @@ struct Identity {
 struct Image {
     #[serde(rename = "docker-manifest-digest")]
     digest: String,
+}
+
+/// What one wants to know of images: that their layers are these.
+#[derive(Serialize)]
+struct Config {
+    architecture: &'static str,
+    os: &'static str,
+    config: Empty,
+    rootfs: Layers,
+}
+
+#[derive(Serialize)]
+struct Empty {}
+
+#[derive(Serialize)]
+struct Layers {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    diff_ids: Vec<Digest>,
+}
+
+/// The config of an image of these layers.
+pub(in super::super) fn config(layers: &[Descriptor]) -> Option<Vec<u8>> {
+    let rootfs = Layers { kind: "layers", diff_ids: layers.iter().map(|layer| layer.digest).collect() };
+    serde_json::to_vec(&Config { architecture: "", os: "", config: Empty {}, rootfs }).ok()
 }
 
 /// A payload and the annotations of its layer, made by us.
