@@ -248,9 +248,9 @@ fn place(reference: &Reference, digest: Digest) -> Reference {
     reference.tagged(format!("sha256-{}.sig", digest.hex()))
 }
 
-/// Some registries list referrers without their type: then it is in the manifest.
+/// Some registries list referrers without their type, or with that of their empty config: then it is in the manifest.
 fn may_be_bundle(listed: &Descriptor) -> bool {
-    listed.artifact_type.as_ref().is_none_or(|kind| kind.starts_with(BUNDLE))
+    listed.artifact_type.as_ref().is_none_or(|kind| kind.starts_with(BUNDLE) || kind == EMPTY.0)
 }
 
 /// The last ones, which are the newest where anybody kept an order.
