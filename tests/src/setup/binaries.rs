@@ -119,14 +119,8 @@ pub(super) const STAND_INS: Set = Set {
 };
 
 /// Puts artifacts into registries, and takes them out, as others do.
-pub(super) const ORAS: Set = Set {
-    module: "oras",
-    binaries: &["oras"],
-    what: Build::Tools,
-    stamps: &[],
-    tags: "",
-    takes: "some seconds",
-};
+pub(super) const ORAS: Set =
+    Set { module: "oras", binaries: &["oras"], what: Build::Tools, stamps: &[], tags: "", takes: "some seconds" };
 /// A registry that keeps lists of referrers.
 pub(super) const REFERRERS: Set = Set {
     module: "referrers",

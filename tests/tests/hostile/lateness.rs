@@ -103,10 +103,7 @@ impl Cluster {
             Effect::ApplyHpa { key, workload, .. } => {
                 let name = workload.hpa.name.as_str().into();
                 let hpa = HpaView { name, fingerprint: 1, replicas: None, desired: None, scaling: None };
-                vec![
-                    Event::HpaApplied { key: key.clone(), result: Ok(1) },
-                    Event::HpaObserved { key, hpa: Some(hpa) },
-                ]
+                vec![Event::HpaApplied { key: key.clone(), result: Ok(1) }, Event::HpaObserved { key, hpa: Some(hpa) }]
             }
             Effect::Scale { key, to, .. } => vec![Event::Scaled { key, to, result: Ok(()) }],
             Effect::Report { key, .. } => vec![Event::Reported { key, result: Ok(()) }],
@@ -176,8 +173,7 @@ impl Host {
         let (cancel, book) = (CancellationToken::new(), Arc::<Mutex<Book>>::default());
         let listening = listen(answered, Arc::clone(&cluster.due), Arc::clone(&book), clock.clone(), events.clone());
         drop(tokio::spawn(listening));
-        let driving =
-            driver::run(inbox, clock, move |effect| cluster.dispatch(effect), |_, _| {}, cancel.clone());
+        let driving = driver::run(inbox, clock, move |effect| cluster.dispatch(effect), |_, _| {}, cancel.clone());
         drop(tokio::spawn(driving));
         Self { events, book, fingerprints: 0, cancel, _folder: folder, _bench: bench }
     }
@@ -292,6 +288,10 @@ async fn a_thousand_healthy_objects_are_polled_as_punctually_beside_hostile_ones
     for percent in [50, 99] {
         let later = quantile(&beside.late, percent).saturating_sub(quantile(&alone.late, percent));
         let share = share(later);
-        assert!(share < SHARE_MAX, "p{percent}: {later:?} later beside hostile ones, {:.1} % of the interval", share * 100.0);
+        assert!(
+            share < SHARE_MAX,
+            "p{percent}: {later:?} later beside hostile ones, {:.1} % of the interval",
+            share * 100.0
+        );
     }
 }

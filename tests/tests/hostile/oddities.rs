@@ -50,7 +50,8 @@ async fn what_is_made_by_hand_is_honest_unless_it_is_said_otherwise() {
 #[tokio::test]
 async fn who_traps_or_loops_at_the_start_or_describing_itself_is_not_let_in() {
     let bench = Bench::new();
-    for (what, body, code, says) in [("trap", "unreachable", "trap", "unreachable"), ("loop", FOREVER, "deadline", "200ms")]
+    for (what, body, code, says) in
+        [("trap", "unreachable", "trap", "unreachable"), ("loop", FOREVER, "deadline", "200ms")]
     {
         let start = silent(&bench, Handmade { start: body, ..Handmade::default() }).await;
         is_its_own(&start, code, says, &format!("{what} at the start"));
@@ -64,7 +65,8 @@ async fn who_traps_or_loops_at_the_start_or_describing_itself_is_not_let_in() {
 #[tokio::test]
 async fn who_traps_or_loops_after_its_answer_or_in_a_destructor_has_not_answered() {
     let bench = Bench::new();
-    for (what, body, code, says) in [("trap", "unreachable", "trap", "unreachable"), ("loop", FOREVER, "deadline", "200ms")]
+    for (what, body, code, says) in
+        [("trap", "unreachable", "trap", "unreachable"), ("loop", FOREVER, "deadline", "200ms")]
     {
         let after = missed(&bench, Handmade { after_measure: body, ..Handmade::default() }).await;
         is_its_own(&after, code, says, &format!("{what} after measure"));
@@ -130,10 +132,7 @@ async fn more_than_may_cross_at_once_is_not_read() {
 async fn what_holds_many_memories_or_a_table_too_large_from_the_start_is_not_let_in() {
     let bench = Bench::new();
     let table = Handmade { beside: "(table 50001 funcref)", ..Handmade::default() };
-    let memories = format!(
-        "(component (core module $m (memory 1)) {})",
-        "(core instance (instantiate $m))".repeat(2)
-    );
+    let memories = format!("(component (core module $m (memory 1)) {})", "(core instance (instantiate $m))".repeat(2));
     let table = bench.made(&table).await.map(drop);
     let memories = bench.bytes(&wat::parse_str(memories).unwrap()).await.map(drop);
     println!("{table:?}\n{memories:?}");

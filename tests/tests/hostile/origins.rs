@@ -67,7 +67,11 @@ async fn what_writes_leads_elsewhere_or_says_who_we_are_is_refused_and_nothing_i
     let (bench, asked) = scripted(1);
     let scaler = bench.misbehaving().await;
     for (setting, values, code) in [
-        (&["method"][..], &[&["POST"][..], &["DELETE"], &["get"], &["CONNECT"], &["GET / HTTP/1.1\r\nX"], &[""]][..], "method"),
+        (
+            &["method"][..],
+            &[&["POST"][..], &["DELETE"], &["get"], &["CONNECT"], &["GET / HTTP/1.1\r\nX"], &[""]][..],
+            "method",
+        ),
         (&["body"], &[&["x"]], "body"),
         (
             &["path"],

@@ -271,4 +271,25 @@ mod tests {
             assert!(error.contains(told), "{text}: {error}");
         }
     }
+
+    #[test]
+    fn whatever_is_a_reference_says_the_same_when_it_is_written_and_read_again() {
+        use proptest::prelude::*;
+
+        let part = prop_oneof![
+            crate::fuzz::text(),
+            "[a-z0-9._-]{1,8}",
+            prop::sample::select(vec!["/", ":", "@", "sha256:", "localhost:5000", "ghcr.io/a", "[::1]:80/"])
+                .prop_map(str::to_owned)
+        ];
+        let text = prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat());
+        crate::fuzz::target("reference", text, |text| match text.parse::<Reference>() {
+            Ok(reference) => {
+                let again: Reference = reference.to_string().parse().unwrap();
+                assert_eq!(again, reference, "{text:?}");
+                assert!(!reference.repository().split('/').any(|part| part == ".."), "{text:?}");
+            }
+            Err(error) => crate::fuzz::assert_printable(&error.to_string(), 600),
+        });
+    }
 }

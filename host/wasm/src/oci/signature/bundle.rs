@@ -284,4 +284,18 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn whatever_is_done_to_a_bundle_it_is_good_for_no_other_digest_and_no_other_key() {
+        let (key, stranger, digest) = (signing_key(), signing_key(), Digest::of(b"a"));
+        let inputs = crate::fuzz::damaged(sealed(digest, &key).unwrap());
+        crate::fuzz::target("bundle", inputs, |bytes| {
+            let signature = Signature::bundle("here".into(), &bytes);
+            assert_ne!(signature.judge(key.public(), Digest::of(b"b")), Finding::Good);
+            assert_ne!(signature.judge(stranger.public(), digest), Finding::Good);
+            if let Finding::Unreadable(why) | Finding::OtherClaim(why) = signature.judge(key.public(), digest) {
+                crate::fuzz::assert_printable(&why, 600);
+            }
+        });
+    }
 }

@@ -200,4 +200,24 @@ mod tests {
         keyless.insert(CERTIFICATE.to_owned(), "-----BEGIN CERTIFICATE-----".to_owned());
         assert_eq!(judge(&payload, &keyless), Finding::Identity);
     }
+
+    #[test]
+    fn whatever_is_done_to_a_payload_it_is_good_for_no_other_digest_and_no_other_key() {
+        use proptest::prelude::*;
+
+        let (key, stranger, digest) = (signing_key(), signing_key(), Digest::of(b"a"));
+        let Claimed { payload, annotations } = Claimed::new(digest, "ghcr.io/a", &key).unwrap();
+        let sealed = annotations[SIGNATURE].clone().into_bytes();
+        let inputs = (crate::fuzz::damaged(payload.clone()), crate::fuzz::damaged(sealed));
+        crate::fuzz::target("payload", inputs.prop_map(|(payload, sealed)| (payload, sealed)), |(bytes, sealed)| {
+            let sealed = String::from_utf8_lossy(&sealed).into_owned();
+            let annotations = BTreeMap::from([(SIGNATURE.to_owned(), sealed)]);
+            let signature = Signature::simple("here".into(), &bytes, &annotations);
+            assert_ne!(signature.judge(key.public(), Digest::of(b"b")), Finding::Good);
+            assert_ne!(signature.judge(stranger.public(), digest), Finding::Good);
+            if signature.judge(key.public(), digest) == Finding::Good {
+                assert_eq!(bytes, payload, "only what was signed is");
+            }
+        });
+    }
 }
