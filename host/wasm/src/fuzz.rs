@@ -40,7 +40,7 @@ fn one<S: Strategy>(name: &str, seed: u64, inputs: &S, law: &impl Fn(S::Value)) 
 }
 
 /// Texts as strangers write them: mostly short, any character, and those that mean something somewhere.
-pub(crate) fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> + Clone {
     let odd = prop::sample::select(vec![
         '\0', '\r', '\n', '\t', '\u{1b}', '\u{7f}', '\u{85}', '\u{202e}', '\u{2028}', '\u{feff}', ' ', '"', '\\', '/',
         ':', '@', '.', '%', '#', '*', '{', '}', '…', 'ä',

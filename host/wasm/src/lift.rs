@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(failure, Failure::new(FailureKind::Absent, Blame::Source, "no-such-key", "a\\u{7}"));
     }
 
-    fn attributes() -> impl Strategy<Value = Vec<Attribute>> {
+    fn attributes() -> impl Strategy<Value = Vec<Attribute>> + Clone {
         let attribute = (prop_oneof![fuzz::text(), Just("deprecated".to_owned())], fuzz::text());
         prop::collection::vec(attribute.prop_map(|(name, value)| Attribute { name, value }), 0..3)
     }

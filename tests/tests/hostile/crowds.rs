@@ -90,7 +90,7 @@ async fn when_all_instances_are_taken_a_call_waits_for_its_own_time_only() {
     let (scaler, calls) = held(&bench, &source, "ask", 288).await;
     let busy = failure(scaler.measure(call(None, vec![trigger(0, "nan", &[("behaves", "true")])])).await);
     assert_eq!((busy.code.as_str(), busy.blame), ("busy", Blame::Host), "{busy}");
-    assert!(busy.message.contains("no instance became free within 2s"), "{busy}");
+    assert!(busy.message.contains("no instance became free within"), "{busy}");
     answered(&source, calls).await;
     let measured = scaler.measure(call(None, vec![trigger(0, "nan", &[("behaves", "true")])])).await;
     assert!(measured.outcomes.iter().all(Result::is_ok), "{measured:?}");

@@ -121,7 +121,9 @@ impl Handmade {
         let mut memory = Image(vec![0; NAME as usize + 3]);
         memory.0[NAME as usize..].copy_from_slice(b"odd");
         // Name, version and summary; trigger types; attributes.
-        memory.put(DESCRIPTION, &[NAME, 3, NAME, 3, NAME, 3, TRIGGER_TYPES, self.trigger_types, 0, 0]);
+        // More than one are nothing but zeros.
+        let kinds = if self.trigger_types == 1 { TRIGGER_TYPES } else { FREE };
+        memory.put(DESCRIPTION, &[NAME, 3, NAME, 3, NAME, 3, kinds, self.trigger_types, 0, 0]);
         // Name and summary; parameters, which where there are some are nothing but zeros; connections; attributes.
         memory.put(TRIGGER_TYPES, &[NAME, 3, NAME, 3, FREE, self.parameters, 0, 0, 0, 0]);
         // Accepted, with a list of metrics.

@@ -13,8 +13,6 @@ mod crowds;
 #[cfg(test)]
 mod handmade;
 #[cfg(test)]
-mod lateness;
-#[cfg(test)]
 mod misconduct;
 #[cfg(test)]
 mod mutants;

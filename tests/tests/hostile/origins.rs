@@ -62,56 +62,55 @@ async fn fetch(scaler: &Scaler, settings: &[(&str, &str)]) -> Measured {
     scaler.measure(lent("192.0.2.1:80".parse().unwrap(), settings)).await
 }
 
+/// Settings, values of them that are refused, and the code that says so.
+const REFUSED: [(&[&str], &[&[&str]], &str); 4] = [
+    (&["method"], &[&["POST"], &["DELETE"], &["get"], &["CONNECT"], &["GET / HTTP/1.1\r\nX"], &[""]], "method"),
+    (&["body"], &[&["x"]], "body"),
+    (
+        &["path"],
+        &[
+            &["//evil.example/"],
+            &["http://evil.example/"],
+            &["@evil.example/"],
+            &["\\\\evil.example\\"],
+            &["metrics"],
+            &["/a b"],
+            &["/a\r\nHost: evil.example"],
+            &["/ HTTP/1.1\r\nHost: evil.example\r\n\r\nGET /b"],
+            &["/a#b"],
+            &["/ä"],
+            &["/\u{7f}"],
+            &[""],
+        ],
+        "path",
+    ),
+    (
+        &["name", "value"],
+        &[
+            &["Host", "evil.example"],
+            &["AUTHORIZATION", "Basic YTpi"],
+            &["Proxy-Authorization", "Basic YTpi"],
+            &["Cookie", "session=1"],
+            &["X-Forwarded-For", "10.0.0.1"],
+            &["Transfer-Encoding", "chunked"],
+            &["Content-Length", "5"],
+            &["Connection", "upgrade"],
+            &["Referer", "https://a.example/"],
+            &["x\r\nHost", "evil.example"],
+            &["x", "a\r\nHost: evil.example"],
+            &["x", "a\0b"],
+            &["x y", "a"],
+            &["ä", "a"],
+        ],
+        "header",
+    ),
+];
+
 #[tokio::test]
 async fn what_writes_leads_elsewhere_or_says_who_we_are_is_refused_and_nothing_is_sent() {
     let (bench, asked) = scripted(1);
     let scaler = bench.misbehaving().await;
-    for (setting, values, code) in [
-        (
-            &["method"][..],
-            &[&["POST"][..], &["DELETE"], &["get"], &["CONNECT"], &["GET / HTTP/1.1\r\nX"], &[""]][..],
-            "method",
-        ),
-        (&["body"], &[&["x"]], "body"),
-        (
-            &["path"],
-            &[
-                &["//evil.example/"],
-                &["http://evil.example/"],
-                &["@evil.example/"],
-                &["\\\\evil.example\\"],
-                &["metrics"],
-                &["/a b"],
-                &["/a\r\nHost: evil.example"],
-                &["/ HTTP/1.1\r\nHost: evil.example\r\n\r\nGET /b"],
-                &["/a#b"],
-                &["/ä"],
-                &["/\u{7f}"],
-                &[""],
-            ],
-            "path",
-        ),
-        (
-            &["name", "value"],
-            &[
-                &["Host", "evil.example"],
-                &["AUTHORIZATION", "Basic YTpi"],
-                &["Proxy-Authorization", "Basic YTpi"],
-                &["Cookie", "session=1"],
-                &["X-Forwarded-For", "10.0.0.1"],
-                &["Transfer-Encoding", "chunked"],
-                &["Content-Length", "5"],
-                &["Connection", "upgrade"],
-                &["Referer", "https://a.example/"],
-                &["x\r\nHost", "evil.example"],
-                &["x", "a\r\nHost: evil.example"],
-                &["x", "a\0b"],
-                &["x y", "a"],
-                &["ä", "a"],
-            ],
-            "header",
-        ),
-    ] {
+    for (setting, values, code) in REFUSED {
         for values in values {
             let settings: Vec<_> = setting.iter().copied().zip(values.iter().copied()).collect();
             let measured = fetch(&scaler, &settings).await;
@@ -172,7 +171,7 @@ async fn an_origin_in_league_with_the_component_sends_it_nowhere_else() {
     let bench = Bench::new();
     let scaler = bench.misbehaving().await;
     let refused = failure(scaler.measure(lent(address, &[])).await);
-    assert_eq!((refused.code.as_str(), refused.blame), ("redirect", Blame::Operator), "{refused}");
+    assert_eq!((refused.code.as_str(), refused.blame), ("redirect", Blame::Source), "{refused}");
     let nobody = elsewhere.accept().unwrap_err();
     assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock, "nobody was sent there");
 }

@@ -92,8 +92,9 @@ fn what_oras_pushed_is_pulled_and_inspected() {
             let output = format!("{}.wasm", &tag[1..]);
             bench.good(&["pull", &reference, "--output", &output]);
             assert!(same(&bench.path(&output), &component()), "{tag}");
-            let text = bench.good(&["inspect", &reference]);
-            assert!(text.contains("types      redis") && text.contains("needs      redis"), "{tag}: {text}");
+            let (text, digest) = (bench.good(&["inspect", &reference]), bench.good(&["digest", &component()]));
+            let about = [format!("component  {digest}"), "needs      redis\n".to_owned()];
+            assert!(about.iter().all(|line| text.contains(line)), "{tag}: {text}");
         }
     }
 }

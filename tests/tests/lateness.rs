@@ -3,8 +3,21 @@
 //!
 //! Late is what an answer comes after the poll was due: the wait for the machine, for a thread and for an instance, and the
 //! call itself. Both halves are of one run on one machine. Refuses to count polls whose object has just come.
+//!
+//! A program of its own, because hostile components of other tests would be beside the healthy ones from the start. It is
+//! the compiler's child process too.
+
+#![cfg(test)]
+
+#[path = "hostile/bench.rs"]
+#[expect(dead_code, reason = "most of it is for components that are tried one by one")]
+mod bench;
+#[path = "hostile/handmade.rs"]
+#[expect(dead_code, reason = "the bench makes these too")]
+mod handmade;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,7 +39,10 @@ use bellows_wasm::{Limits, RedisSource, RedisValue, Replies, Scaler};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::bench::{Bench, server};
+use bench::{Bench, server};
+
+/// Named among the arguments of the child.
+const CHILD: &str = "a_child_compiles_what_it_is_given";
 
 const HEALTHY: usize = 1000;
 /// Ten of each kind. A loop takes a second of a processor in each poll, as long as it is let.
@@ -251,6 +267,15 @@ fn mean(all: &[Duration]) -> Duration {
 
 fn share(of: Duration) -> f64 {
     of.as_secs_f64() / INTERVAL.as_secs_f64()
+}
+
+#[test]
+fn a_child_compiles_what_it_is_given() {
+    let arguments: Vec<_> = std::env::args().collect();
+    let Some([name, input, output]) = arguments.last_chunk() else { return };
+    if name == CHILD {
+        bellows_wasm::compile(Path::new(input), Path::new(output), &Limits::default()).unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
