@@ -99,10 +99,12 @@ fn attribute(attributes: &[Attribute], name: &str) -> Option<String> {
 fn name(what: &str, name: String, faults: &mut Faults) -> String {
     let sound =
         !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(|letter| letter.is_ascii_graphic());
-    if !sound {
-        let name = line(&name, CODE_BYTES_MAX);
-        faults.push(format!("the name of {what} is {name:?}, not 1 to {NAME_BYTES_MAX} printable ASCII characters"));
+    if sound {
+        return name;
     }
+    // Cut before it is handed on: other faults quote it.
+    let name = line(&name, CODE_BYTES_MAX);
+    faults.push(format!("the name of {what} is {name:?}, not 1 to {NAME_BYTES_MAX} printable ASCII characters"));
     name
 }
 
