@@ -9,13 +9,13 @@
 
 #![cfg(test)]
 
-#[path = "hostile/bench.rs"]
+#[path = "../hostile/bench.rs"]
 #[expect(dead_code, reason = "most of it is for components that are tried one by one")]
 mod bench;
-#[path = "hostile/handmade.rs"]
+mod cluster;
+#[path = "../hostile/handmade.rs"]
 mod handmade;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,20 +25,17 @@ use bellows::scalers::Scalers;
 use bellows::serve::{Clock, snapshot::Snapshot};
 use bellows::telemetry::{Sources as Counted, Telemetry};
 use bellows::{clock, driver};
-use bellows_core::connection::{Connection, RedisConnection};
 use bellows_core::draft::{Draft, TargetDraft, TriggerDraft};
-use bellows_core::effect::{Effect, Poll};
-use bellows_core::event::{Event, HpaView, Manifest, Remembered, Resolution};
-use bellows_core::failure::Failure;
+use bellows_core::event::{Event, Manifest, Remembered};
 use bellows_core::reading::Reading;
-use bellows_core::scaler::Trigger;
-use bellows_core::workload::{ObjectKey, Planned, Target};
+use bellows_core::workload::ObjectKey;
 use bellows_tests::paths;
-use bellows_wasm::{Limits, RedisSource, RedisValue, Replies, Scaler};
+use bellows_wasm::Limits;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use bench::{Bench, server};
+use bench::Bench;
+use cluster::{Cluster, Due, Empty};
 
 /// Named among the arguments of the child.
 const CHILD: &str = "a_child_compiles_what_it_is_given";
@@ -58,25 +55,6 @@ const ROUNDS: u32 = 2;
 /// and not bounded: on a machine that does something else at the same time it is the machine's.
 const SHARE_MAX: f64 = 0.05;
 
-/// A Redis whose lists are all empty.
-struct Empty;
-
-impl RedisSource for Empty {
-    fn pipeline<'call>(
-        &'call self,
-        _namespace: &'call str,
-        _connection: &'call RedisConnection,
-        commands: Vec<Vec<String>>,
-        _until: tokio::time::Instant,
-    ) -> futures::future::BoxFuture<'call, Result<Replies, Failure>> {
-        let reply = |command: &Vec<String>| match command.first().map(String::as_str) {
-            Some("TYPE") => vec![RedisValue::Text("list".into())],
-            _ => vec![RedisValue::Integer(0)],
-        };
-        Box::pin(std::future::ready(Ok(commands.iter().map(reply).collect())))
-    }
-}
-
 /// How late each poll of a healthy object was answered, and how many of hostile ones failed.
 #[derive(Default)]
 struct Book {
@@ -92,84 +70,6 @@ struct Host {
     cancel: CancellationToken,
     _folder: tempfile::TempDir,
     _bench: Bench,
-}
-
-/// Answers what the machine asks for.
-#[derive(Clone)]
-struct Cluster {
-    poller: Poller,
-    healthy: Arc<Scaler>,
-    hostile: Arc<Scaler>,
-    events: mpsc::Sender<Event>,
-    /// When a poll was due, by its number, and whether it is of healthy objects.
-    due: Arc<Mutex<BTreeMap<u64, (Duration, usize, bool)>>>,
-}
-
-impl Cluster {
-    fn dispatch(&self, effect: Effect) {
-        let answers = match effect {
-            Effect::Poll(poll) => return self.poll(poll),
-            Effect::Resolve { key, attempt, draft } => {
-                let cluster = self.clone();
-                drop(tokio::spawn(async move {
-                    let resolution = cluster.resolve(&key, &draft).await;
-                    let event = Event::Resolved { key, attempt, result: Ok(Box::new(resolution)) };
-                    _ = cluster.events.send(event).await;
-                }));
-                return;
-            }
-            Effect::Adopt { key } => vec![Event::Adopted { key, result: Ok(()) }],
-            Effect::ApplyHpa { key, workload, .. } => {
-                let name = workload.hpa.name.as_str().into();
-                let hpa = HpaView { name, fingerprint: 1, replicas: None, desired: None, scaling: None };
-                vec![Event::HpaApplied { key: key.clone(), result: Ok(1) }, Event::HpaObserved { key, hpa: Some(hpa) }]
-            }
-            Effect::Scale { key, to, .. } => vec![Event::Scaled { key, to, result: Ok(()) }],
-            Effect::Report { key, .. } => vec![Event::Reported { key, result: Ok(()) }],
-            _ => Vec::new(),
-        };
-        let events = self.events.clone();
-        // Apart, because whoever dispatches is whom the events are for.
-        drop(tokio::spawn(async move {
-            for event in answers {
-                _ = events.send(event).await;
-            }
-        }));
-    }
-
-    fn poll(&self, poll: Poll) {
-        let due = (self.poller.clock)().steady.saturating_sub(poll.late);
-        let healthy = *poll.batch.scaler == *self.healthy.digest();
-        self.due.lock().unwrap().insert(poll.id, (due, poll.triggers.len(), healthy));
-        self.poller.ask(poll);
-    }
-
-    async fn resolve(&self, key: &ObjectKey, draft: &Draft) -> Resolution {
-        let written = &draft.triggers[0];
-        let healthy = written.kind == "redis";
-        let scaler = if healthy { &self.healthy } else { &self.hostile };
-        let settings = written.metadata.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        let trigger =
-            Trigger { id: format!("{key}/0"), trigger_type: written.kind.clone(), metric_type: None, settings };
-        let metrics = scaler.plan(&trigger).await.unwrap();
-        let redis = Connection::Redis(server("192.0.2.1:6379".parse().unwrap()));
-        let planned = Planned {
-            scaler: scaler.digest().into(),
-            connections: if healthy { [("redis".to_owned(), redis)].into() } else { BTreeMap::new() },
-            trigger,
-            metrics,
-            warnings: Vec::new(),
-        };
-        let target = Target {
-            group: "apps".into(),
-            version: "v1".into(),
-            kind: "Deployment".into(),
-            resource: "deployments".into(),
-            name: draft.target.name.clone(),
-        };
-        let workload = draft.parse(key, target, vec![planned]).unwrap();
-        Resolution { workload, replicas: 1, ready: Some(1), authentications: BTreeMap::new() }
-    }
 }
 
 impl Host {
@@ -235,7 +135,7 @@ impl Host {
 /// Enters every answer into the book, and hands it on.
 async fn listen(
     mut answered: mpsc::Receiver<Event>,
-    due: Arc<Mutex<BTreeMap<u64, (Duration, usize, bool)>>>,
+    due: Arc<Mutex<Due>>,
     book: Arc<Mutex<Book>>,
     clock: Clock,
     events: mpsc::Sender<Event>,
