@@ -32,6 +32,8 @@ pub struct Needs {
     pub prometheus: bool,
     /// KEDA's own tests are to run: stand-ins for the programs in their images.
     pub keda: bool,
+    /// Artifacts are to be exchanged with other tools: oras, cosign, and a registry that keeps lists of referrers.
+    pub artifacts: bool,
 }
 
 impl Needs {
@@ -46,6 +48,7 @@ impl Needs {
             metrics: true,
             prometheus: true,
             keda: true,
+            artifacts: true,
         }
     }
 }
@@ -87,6 +90,9 @@ pub fn prepare(needs: Needs) -> Result<()> {
     }
     if needs.keda {
         sets.push(&binaries::STAND_INS);
+    }
+    if needs.artifacts {
+        sets.extend([&binaries::ORAS, &binaries::REFERRERS, &binaries::COSIGN]);
     }
     sets.into_iter().try_for_each(binaries::build)
 }

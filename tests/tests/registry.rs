@@ -15,6 +15,8 @@ use bellows_tests::services::{Registry, RegistryOptions};
 use bellows_tests::{guests, paths};
 use tempfile::TempDir;
 
+#[path = "registry/exchange.rs"]
+mod exchange;
 #[path = "registry/signing.rs"]
 mod signing;
 
@@ -35,11 +37,29 @@ struct Done {
     err: String,
 }
 
+impl Done {
+    fn of(program: &mut Command) -> Self {
+        let output = program.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
 impl Bench {
     /// Without encryption and users.
     fn plain() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let registry = Registry::start(Ipv4Addr::LOCALHOST.into(), folder.path(), Life::WithUs).unwrap();
+        let further = vec!["--plain-http".to_owned(), registry.address().to_string()];
+        Self { registry, folder, further }
+    }
+
+    /// The same, with lists of referrers.
+    fn listing() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = RegistryOptions { referrers: true, ..RegistryOptions::default() };
+        let address = Ipv4Addr::LOCALHOST.into();
+        let registry = Registry::start_with(&options, address, folder.path(), Life::WithUs).unwrap();
         let further = vec!["--plain-http".to_owned(), registry.address().to_string()];
         Self { registry, folder, further }
     }
@@ -51,7 +71,7 @@ impl Bench {
         let identity = authority.issue("registry", &Subject { name: "registry", hosts: &["127.0.0.1"], groups: &[] });
         let users = folder.path().join("users");
         fs::write(&users, USERS).unwrap();
-        let options = RegistryOptions { identity: Some(identity.unwrap()), users: Some(users) };
+        let options = RegistryOptions { identity: Some(identity.unwrap()), users: Some(users), referrers: false };
         let address = Ipv4Addr::LOCALHOST.into();
         let registry = Registry::start_with(&options, address, folder.path(), Life::WithUs).unwrap();
         let trusted = folder.path().join("trusted");
@@ -74,9 +94,7 @@ impl Bench {
         let mut program = Command::new(paths::bellows());
         program.arg("scaler").args(arguments).args(&self.further).current_dir(self.folder.path());
         program.env("XDG_CACHE_HOME", self.path("cache")).env("DOCKER_CONFIG", self.path("docker"));
-        let output = program.output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Done { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+        Done::of(&mut program)
     }
 
     fn good(&self, arguments: &[&str]) -> String {

@@ -12,6 +12,8 @@ mod connection;
 mod egress;
 mod engine;
 mod failure;
+#[cfg(test)]
+mod fuzz;
 mod lending;
 mod lift;
 mod limits;

@@ -99,10 +99,12 @@ fn attribute(attributes: &[Attribute], name: &str) -> Option<String> {
 fn name(what: &str, name: String, faults: &mut Faults) -> String {
     let sound =
         !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.chars().all(|letter| letter.is_ascii_graphic());
-    if !sound {
-        let name = line(&name, CODE_BYTES_MAX);
-        faults.push(format!("the name of {what} is {name:?}, not 1 to {NAME_BYTES_MAX} printable ASCII characters"));
+    if sound {
+        return name;
     }
+    // Cut before it is handed on: other faults quote it.
+    let name = line(&name, CODE_BYTES_MAX);
+    faults.push(format!("the name of {what} is {name:?}, not 1 to {NAME_BYTES_MAX} printable ASCII characters"));
     name
 }
 
@@ -222,6 +224,10 @@ pub(crate) fn outcome(guest: Result<Vec<plugin::Reading>, GuestFailure>) -> Outc
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use crate::fuzz;
+
     use super::*;
 
     fn sound() -> plugin::Description {
@@ -313,5 +319,141 @@ mod tests {
         let detail = bindings::bellows::scaler::types::Detail { code: "no-such-key".into(), message: "a\u{7}".into() };
         let failure = outcome(Err(GuestFailure::Absent(detail))).unwrap_err();
         assert_eq!(failure, Failure::new(FailureKind::Absent, Blame::Source, "no-such-key", "a\\u{7}"));
+    }
+
+    fn attributes() -> impl Strategy<Value = Vec<Attribute>> + Clone {
+        let attribute = (prop_oneof![fuzz::text(), Just("deprecated".to_owned())], fuzz::text());
+        prop::collection::vec(attribute.prop_map(|(name, value)| Attribute { name, value }), 0..3)
+    }
+
+    fn number() -> impl Strategy<Value = f64> {
+        prop_oneof![any::<f64>(), prop::num::f64::ANY, Just(0.0), Just(10.0)]
+    }
+
+    fn parameters() -> impl Strategy<Value = Vec<plugin::Parameter>> {
+        let name = prop_oneof![fuzz::text(), "[a-z]{1,3}"];
+        let feeds = prop::option::of(prop_oneof![fuzz::text(), "[a-z]{1,3}\\.[a-z]{0,3}"]);
+        let sources = prop::collection::vec(Just(plugin::Source::Metadata), 0..5);
+        let parameter = (
+            name,
+            fuzz::text(),
+            any::<bool>(),
+            prop::option::of(fuzz::text()),
+            sources,
+            feeds,
+            attributes(),
+        )
+            .prop_map(|(name, summary, required, default_value, sources, feeds, attributes)| {
+                plugin::Parameter { name, summary, required, default_value, sources, feeds, attributes }
+            });
+        let few = prop::collection::vec(parameter.clone(), 0..4);
+        prop_oneof![20 => few, 1 => parameter.prop_map(|parameter| vec![parameter; ENTRIES_MAX + 1])]
+    }
+
+    fn descriptions() -> impl Strategy<Value = plugin::Description> {
+        let connection = ("[a-z]{1,3}", prop::collection::vec(Just(plugin::Protocol::Http), 0..3))
+            .prop_map(|(name, protocols)| plugin::Connection { name, protocols, attributes: Vec::new() });
+        let name = || prop_oneof![fuzz::text(), "[a-z]{1,3}"];
+        let kind = (name(), fuzz::text(), parameters(), prop::collection::vec(connection, 0..3), attributes())
+            .prop_map(|(name, summary, parameters, connections, attributes)| plugin::TriggerType {
+                name,
+                summary,
+                parameters,
+                connections,
+                attributes,
+            });
+        (name(), fuzz::text(), fuzz::text(), prop::collection::vec(kind, 0..3), attributes()).prop_map(
+            |(name, version, summary, trigger_types, attributes)| plugin::Description {
+                name,
+                version,
+                summary,
+                trigger_types,
+                attributes,
+            },
+        )
+    }
+
+    #[test]
+    fn whatever_a_guest_says_that_it_is_is_sound_or_all_its_faults_are_told() {
+        fuzz::target("description", descriptions(), |guest| match description(guest) {
+            Ok(lifted) => {
+                fuzz::assert_printable(&lifted.summary, MESSAGE_BYTES_MAX);
+                fuzz::assert_printable(&lifted.version, CODE_BYTES_MAX);
+                assert!((1..=ENTRIES_MAX).contains(&lifted.trigger_types.len()));
+                for kind in lifted.trigger_types {
+                    assert!(kind.parameters.len() <= ENTRIES_MAX && kind.connections.len() <= ENTRIES_MAX);
+                    for parameter in kind.parameters {
+                        assert!(!parameter.sources.is_empty());
+                        fuzz::assert_printable(&parameter.name, NAME_BYTES_MAX);
+                        fuzz::assert_printable(&parameter.summary, MESSAGE_BYTES_MAX);
+                        fuzz::assert_printable(&parameter.default.unwrap_or_default(), MESSAGE_BYTES_MAX);
+                        fuzz::assert_printable(&parameter.deprecated.unwrap_or_default(), MESSAGE_BYTES_MAX);
+                        let fed = parameter.feeds.map(|feed| feed.connection);
+                        assert!(fed.is_none_or(|fed| kind.connections.iter().any(|slot| slot.name == fed)));
+                    }
+                }
+            }
+            Err(faults) => {
+                assert!(!faults.is_empty());
+                faults.iter().for_each(|fault| fuzz::assert_printable(fault, 2 * MESSAGE_BYTES_MAX));
+            }
+        });
+    }
+
+    #[test]
+    fn whatever_a_guest_plans_is_a_metric_that_an_hpa_takes_or_a_breach() {
+        let kind = prop::sample::select(vec![
+            plugin::TargetType::AverageValue,
+            plugin::TargetType::Value,
+            plugin::TargetType::Utilization,
+        ]);
+        let external = (fuzz::text(), number(), kind).prop_map(|(name, target, target_type)| {
+            plugin::Metric::External(plugin::ExternalMetric { name, target, target_type, attributes: Vec::new() })
+        });
+        let count = prop_oneof![20 => 0..4_usize, 1 => Just(ENTRIES_MAX + 1)];
+        fuzz::target("plan", (external, count), |(metric, count)| match metrics(vec![metric; count]) {
+            Ok(planned) => {
+                assert!(planned.len() == count && count <= ENTRIES_MAX);
+                for metric in planned {
+                    let Metric::External { name, target, .. } = metric else { panic!("{metric:?}") };
+                    fuzz::assert_printable(&name, NAME_BYTES_MAX);
+                    assert!(!name.is_empty() && target.is_finite() && target > 0.0, "{name:?} {target}");
+                }
+            }
+            Err(failure) => {
+                assert_eq!(failure.blame, Blame::Scaler);
+                fuzz::assert_printable(&failure.message, MESSAGE_BYTES_MAX);
+            }
+        });
+    }
+
+    #[test]
+    fn whatever_a_guest_reads_is_a_number_or_a_failure_in_a_line() {
+        let reading = (fuzz::text(), number(), any::<bool>()).prop_map(|(metric, value, active)| plugin::Reading {
+            metric,
+            value,
+            active,
+            attributes: Vec::new(),
+        });
+        let detail = || {
+            (fuzz::text(), fuzz::text())
+                .prop_map(|(code, message)| bindings::bellows::scaler::types::Detail { code, message })
+        };
+        let told = prop_oneof![
+            (reading, prop_oneof![20 => 0..4_usize, 1 => Just(ENTRIES_MAX + 1)])
+                .prop_map(|(reading, count)| Ok(vec![reading; count])),
+            detail().prop_map(|detail| Err(GuestFailure::Transient(detail))),
+            detail().prop_map(|detail| Err(GuestFailure::Invalid(detail))),
+        ];
+        fuzz::target("readings", told, |told| match outcome(told) {
+            Ok(readings) => {
+                assert!(readings.len() <= ENTRIES_MAX);
+                assert!(readings.iter().all(|reading| reading.value.is_finite() && reading.value >= 0.0));
+            }
+            Err(failure) => {
+                fuzz::assert_printable(&failure.code, CODE_BYTES_MAX);
+                fuzz::assert_printable(&failure.message, MESSAGE_BYTES_MAX);
+            }
+        });
     }
 }

@@ -42,4 +42,12 @@ mod tests {
         assert_eq!(line("ääääää", 9), "äää…");
         assert_eq!(line("ääää", 8), "ääää");
     }
+
+    #[test]
+    fn whatever_is_written_ends_up_on_one_line_within_its_bound() {
+        let inputs = (crate::fuzz::text(), 3_usize..2_000);
+        crate::fuzz::target("text of a guest", inputs, |(text, bytes_max)| {
+            crate::fuzz::assert_printable(&line(&text, bytes_max), bytes_max);
+        });
+    }
 }

@@ -1,4 +1,5 @@
-//! A registry for images and charts, as a plain process: Debian's docker-registry.
+//! A registry for images and charts, as a plain process: Debian's docker-registry, which keeps no list of what refers to a
+//! manifest, or one that does and forgets everything at its end.
 //!
 //! Owns its configuration, its data, which go with its folder, and its end. It speaks plain HTTP and knows no users unless
 //! it is told to, and drops the host of a name: `docker.io/bellows/redis:1` is `bellows/redis` there, with the tag `1`. Refuses to serve
@@ -21,6 +22,9 @@ use crate::wait::{self, Stop};
 /// Names its log and its record.
 pub(crate) const NAME: &str = "docker-registry";
 
+/// The other one, built by `setup`; it names its log and its record too.
+pub(crate) const WITH_REFERRERS: &str = "referrers";
+
 /// How long one attempt to connect may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -31,6 +35,8 @@ pub struct RegistryOptions {
     pub identity: Option<Identity>,
     /// Let in only who is in this file of users and bcrypt hashes.
     pub users: Option<PathBuf>,
+    /// Keep lists of referrers. Then the two above are not to be had.
+    pub referrers: bool,
 }
 
 /// A running registry. Dropping it ends it, unless it lives on its own; its data stays in its folder.
@@ -54,6 +60,11 @@ impl Registry {
     /// # Errors
     /// The same.
     pub fn start_with(options: &RegistryOptions, address: IpAddr, directory: &Path, life: Life) -> Result<Self> {
+        if options.referrers {
+            let address = SocketAddr::new(address, free_port(address)?);
+            let (program, arguments) = (paths::binary(WITH_REFERRERS), vec![address.to_string()]);
+            return Self::run(WITH_REFERRERS, program, arguments, address, directory, life);
+        }
         let Some(program) = paths::program(NAME) else { bail!("{NAME} is missing: apt-get install {NAME}") };
         let data = directory.join("registry");
         fs::create_dir_all(&data).with_context(|| format!("make {}", data.display()))?;
@@ -71,10 +82,22 @@ impl Registry {
             users.unwrap_or_default()
         );
         fs::write(&configuration, text).with_context(|| format!("write {}", configuration.display()))?;
+        let arguments = vec!["serve".to_owned(), configuration.display().to_string()];
+        Self::run(NAME, program, arguments, address, directory, life)
+    }
+
+    fn run(
+        name: &str,
+        program: PathBuf,
+        arguments: Vec<String>,
+        address: SocketAddr,
+        directory: &Path,
+        life: Life,
+    ) -> Result<Self> {
         let mut process = Process::start(Recipe {
-            name: NAME.to_owned(),
+            name: name.to_owned(),
             program,
-            arguments: vec!["serve".to_owned(), configuration.display().to_string()],
+            arguments,
             environment: Vec::new(),
             directory: directory.to_path_buf(),
             life,

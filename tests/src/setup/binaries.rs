@@ -118,6 +118,28 @@ pub(super) const STAND_INS: Set = Set {
     takes: "some seconds",
 };
 
+/// Puts artifacts into registries, and takes them out, as others do.
+pub(super) const ORAS: Set =
+    Set { module: "oras", binaries: &["oras"], what: Build::Tools, stamps: &[], tags: "", takes: "some seconds" };
+/// A registry that keeps lists of referrers.
+pub(super) const REFERRERS: Set = Set {
+    module: "referrers",
+    binaries: &["referrers"],
+    what: Build::Main("referrers"),
+    stamps: &[],
+    tags: "",
+    takes: "some seconds",
+};
+/// Signs and verifies as others do. Its dependencies are those of four clouds, whatever tags there are.
+pub(super) const COSIGN: Set = Set {
+    module: "cosign",
+    binaries: &["cosign"],
+    what: Build::Tools,
+    stamps: &[],
+    tags: "",
+    takes: "2 minutes on two cores",
+};
+
 /// Builds a set if it is missing or out of date.
 pub(super) fn build(set: &Set) -> Result<()> {
     let stamp = paths::binaries().join(format!(".{}.stamp", set.module));

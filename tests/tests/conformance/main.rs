@@ -1,9 +1,10 @@
-//! Every scaler as it is shipped, and every example: the component that was built, run by the host's own engine against its
+//! Every scaler as it is shipped, every example, and a scaler of each version of the contract that was ever published: the component that was built, run by the host's own engine against its
 //! `cases.toml`, with replies by script. One case, one test.
 //!
 //! Started as `conformance compile INPUT OUTPUT`, it is the child process in which the engine compiles.
 
 mod bench;
+mod contract;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -78,6 +79,7 @@ fn trials() -> Result<Vec<Trial>> {
         }
         trials.push(trial(format!("{name}: is small, and imports only the contract"), move || fits(&component)));
     }
+    trials.extend(contract::trials(&bench)?);
     Ok(trials)
 }
 

@@ -13,13 +13,15 @@ use bellows_core::reading::Outcome;
 use bellows_core::scaler::Trigger;
 use bellows_tests::{guests, paths};
 use bellows_wasm::{
-    Call, Compiler, Engine, EngineSettings, Limits, Measured, NetworkSettings, RedisSource, Scaler, Sources,
+    Call, Compiler, Engine, EngineSettings, Limits, LoadError, Measured, NetworkSettings, RedisSource, Scaler, Sources,
 };
+
+use super::handmade::Handmade;
 
 /// An engine in a folder of its own.
 pub(crate) struct Bench {
     pub(crate) engine: Engine,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Bench {
@@ -63,7 +65,7 @@ impl Bench {
                 authorities: vec![],
             },
         };
-        Self { engine: make(settings), _folder: folder }
+        Self { engine: make(settings), folder: folder }
     }
 
     /// The component that does everything wrong.
@@ -74,6 +76,17 @@ impl Bench {
     /// The scaler that is shipped.
     pub(crate) async fn redis(&self) -> Arc<Scaler> {
         self.load(paths::scalers().join("redis.wasm")).await
+    }
+
+    /// One that was made by hand.
+    pub(crate) async fn made(&self, made: &Handmade) -> Result<Arc<Scaler>, LoadError> {
+        self.bytes(&made.component()).await
+    }
+
+    pub(crate) async fn bytes(&self, component: &[u8]) -> Result<Arc<Scaler>, LoadError> {
+        let path = self.folder.path().join("made.wasm");
+        std::fs::write(&path, component).unwrap();
+        self.engine.load(&path).await
     }
 
     async fn load(&self, path: PathBuf) -> Arc<Scaler> {

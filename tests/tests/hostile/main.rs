@@ -9,9 +9,17 @@ mod brokers;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod crowds;
+#[cfg(test)]
+mod handmade;
+#[cfg(test)]
 mod misconduct;
 #[cfg(test)]
 mod mutants;
+#[cfg(test)]
+mod oddities;
+#[cfg(test)]
+mod origins;
 
 use std::path::Path;
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::{Bench, component};
 
 /// Makes a key as the help says.
-fn make_key(bench: &Bench, name: &str) {
+pub(super) fn make_key(bench: &Bench, name: &str) {
     let (private, public) = (format!("{name}.key"), format!("{name}.pub"));
     let curve = "ec_paramgen_curve:P-256";
     for arguments in [

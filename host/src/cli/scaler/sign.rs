@@ -15,9 +15,9 @@ const KEY_BYTES_MAX: u64 = 16 * 1024;
 /// Arguments of `bellows scaler sign`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The signature is put beside the artifact, under a tag, as cosign does it; `cosign verify --key scaler.pub` finds it too, \
-with --insecure-ignore-tlog, because no transparency log is told, and with --new-bundle-format=false, where others have \
-signed in cosign's newer form. To make a key and its public half:
+The signature is put beside the artifact in both forms of cosign, under a tag and as a bundle; `cosign verify --key \
+scaler.pub` of any version finds it, with --insecure-ignore-tlog, because no transparency log is told. To make a key and its \
+public half:
 
     openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out scaler.key
     openssl pkey -in scaler.key -pubout -out scaler.pub

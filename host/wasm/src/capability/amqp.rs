@@ -149,4 +149,12 @@ mod tests {
             assert_eq!((wrong.kind, wrong.code.as_str()), (FailureKind::Invalid, "queue-name"), "{queue:?}");
         }
     }
+
+    #[test]
+    fn whatever_a_queue_is_called_it_fits_or_is_refused_without_being_quoted() {
+        crate::fuzz::target("queues", crate::fuzz::text(), |queue| match judge(&queue) {
+            None => assert!((1..=NAME_BYTES_MAX).contains(&queue.len())),
+            Some(wrong) => crate::fuzz::assert_printable(&wrong.message, 100),
+        });
+    }
 }

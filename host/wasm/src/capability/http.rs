@@ -233,6 +233,10 @@ impl HostEndpoint for State {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use crate::fuzz;
+
     use super::*;
 
     fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> Request {
@@ -299,5 +303,36 @@ mod tests {
         let codes: Vec<_> =
             results.iter().map(|result| result.as_ref().map(|_| ()).map_err(|why| why.code.as_str())).collect();
         assert_eq!(codes, [Ok(()), Err("reply-size"), Ok(())]);
+    }
+
+    #[test]
+    fn whatever_is_asked_no_request_writes_leads_elsewhere_or_says_who_we_are() {
+        let method = prop_oneof![fuzz::text(), Just("GET".to_owned()), Just("HEAD".to_owned())];
+        let path = prop_oneof![fuzz::text(), fuzz::text().prop_map(|rest| format!("/{rest}"))];
+        let name = prop_oneof![
+            fuzz::text(),
+            "[a-zA-Z-]{1,12}",
+            prop::sample::select(RESERVED.to_vec()).prop_map(str::to_uppercase)
+        ];
+        let headers = prop::collection::vec((name, fuzz::text()), 0..4);
+        fuzz::target("http requests", (method, path, headers), |(method, path, headers)| {
+            let headers = headers.into_iter().map(|(name, value)| Attribute { name, value }).collect();
+            match judge(Request { method, path, headers, body: Vec::new() }) {
+                Ok(request) => {
+                    assert!(matches!(request.method, Method::GET | Method::HEAD));
+                    let path = request.path.as_str();
+                    assert!(path.starts_with('/') && !path.starts_with("//"), "{path:?}");
+                    assert!(path.bytes().all(|byte| byte.is_ascii_graphic()), "{path:?}");
+                    for (name, value) in &request.headers {
+                        assert!(!RESERVED.contains(&name.as_str()), "{name}");
+                        assert!(!value.as_bytes().iter().any(|byte| b"\r\n\0".contains(byte)), "{value:?}");
+                    }
+                }
+                Err(failure) => {
+                    assert_eq!(failure.blame, Blame::Scaler);
+                    fuzz::assert_printable(&failure.message, 1_024);
+                }
+            }
+        });
     }
 }

@@ -131,4 +131,32 @@ mod tests {
         assert!(view(&store, "a", "1").get("1".into()).is_some());
         assert_eq!(store.shelves.lock().unwrap().bytes, TOTAL_BYTES_MAX);
     }
+
+    #[test]
+    fn whatever_is_kept_is_the_last_that_was_accepted_and_is_counted_right() {
+        use proptest::prelude::*;
+
+        let size = prop_oneof![0_usize..64, (STATE_BYTES_MAX - 2)..(STATE_BYTES_MAX + 3)];
+        let writes = prop::collection::vec((0_usize..3, 0_usize..4, size), 0..40);
+        crate::fuzz::target("memo", writes, |writes| {
+            let store = Arc::new(MemoStore::default());
+            let mut kept = BTreeMap::new();
+            for (number, (component, trigger, size)) in writes.into_iter().enumerate() {
+                let (digest, id) = (format!("component-{component}"), format!("n/o/{trigger}"));
+                let mut state = vec![0; size];
+                state.iter_mut().take(1).for_each(|byte| *byte = u8::try_from(number).unwrap());
+                let accepted = view(&store, &digest, &id).set(id.clone(), state.clone());
+                assert_eq!(accepted.is_ok(), size <= STATE_BYTES_MAX);
+                if accepted.is_ok() {
+                    kept.insert((digest, id), state);
+                }
+            }
+            for ((digest, id), state) in &kept {
+                assert_eq!(view(&store, digest, id).get(id.clone()).as_ref(), Some(state));
+            }
+            let shelves = store.shelves.lock().unwrap();
+            assert_eq!(shelves.bytes, kept.values().map(Vec::len).sum::<usize>());
+            assert_eq!((shelves.states.len(), shelves.by_age.len()), (kept.len(), kept.len()));
+        });
+    }
 }

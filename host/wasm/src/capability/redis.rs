@@ -183,6 +183,10 @@ impl HostConnection for State {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use crate::fuzz;
+
     use super::*;
 
     fn command(words: &[&str]) -> Vec<String> {
@@ -209,5 +213,22 @@ mod tests {
     fn a_pipeline_without_end_is_refused() {
         let failure = judge(&vec![command(&["PING"]); COMMANDS_MAX + 1]).unwrap_err();
         assert_eq!(failure.code, "too-many-commands");
+    }
+
+    #[test]
+    fn whatever_is_asked_only_commands_that_read_are_let_through() {
+        let known = prop::sample::select(READING.to_vec()).prop_map(str::to_owned);
+        let word = prop_oneof![fuzz::text(), known];
+        let commands = prop::collection::vec(prop::collection::vec(word, 0..4), 0..6);
+        fuzz::target("redis commands", commands, |commands| match judge(&commands) {
+            Ok(()) => {
+                let reads = |name: &String| READING.iter().any(|reading| reading.eq_ignore_ascii_case(name));
+                assert!(commands.iter().all(|command| command.first().is_some_and(reads)));
+            }
+            Err(failure) => {
+                assert_eq!((failure.kind, failure.blame), (FailureKind::Denied, Blame::Scaler));
+                fuzz::assert_printable(&failure.message, 300);
+            }
+        });
     }
 }

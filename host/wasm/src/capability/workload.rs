@@ -10,6 +10,8 @@ use tokio::time::Instant;
 use crate::bindings::workload::Host;
 use crate::bindings::{GuestFailure, failure_for_guest};
 use crate::lending::Lending;
+use crate::lift::MESSAGE_BYTES_MAX;
+use crate::printable;
 use crate::state::State;
 
 /// Selectors of one question: ten for each trigger of a batch of a hundred. Equal ones count once.
@@ -54,7 +56,11 @@ impl Lending {
         if different.is_empty() {
             return Vec::new();
         }
-        let counts = source.count(&self.namespace, different, counted, self.until).await;
+        let mut counts = source.count(&self.namespace, different, counted, self.until).await;
+        for failure in counts.values_mut().filter_map(|count| count.as_mut().err()) {
+            // It quotes the selector, which is a guest's text, and may end up in a condition as the host's own words.
+            failure.message = printable::line(&failure.message, MESSAGE_BYTES_MAX);
+        }
         self.saw(counts.values());
         selectors.iter().map(|selector| counts.get(selector).cloned().unwrap_or_else(|| Err(not_counted()))).collect()
     }
@@ -120,7 +126,7 @@ mod tests {
             _until: Instant,
         ) -> BoxFuture<'call, Counts> {
             self.0.lock().unwrap().push((namespace.to_owned(), selectors.clone()));
-            let fails = |kind, code| Err(Failure::new(kind, Blame::Source, code, ""));
+            let fails = |kind, code| Err(Failure::new(kind, Blame::Source, code, "\u{1b}[2J".repeat(1_000)));
             let count = |selector: String| {
                 let count = match selector.as_str() {
                     "bad" => fails(FailureKind::Invalid, "selector"),
@@ -167,6 +173,7 @@ mod tests {
         let (_, endpoint) = asked(Some(Arc::default()), &["down"]);
         let Endpoint::Failed(failure) = endpoint else { panic!("{endpoint:?}") };
         assert_eq!(failure.code, "timeout");
+        crate::fuzz::assert_printable(&failure.message, MESSAGE_BYTES_MAX);
     }
 
     #[test]
@@ -182,5 +189,23 @@ mod tests {
         let many: Vec<String> = (0..=SELECTORS_MAX).map(|number| number.to_string()).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert_eq!(asked(Some(Arc::default()), &many).0.pop(), Some(Err("too-many-selectors".to_owned())));
+    }
+
+    #[test]
+    fn whatever_is_selected_is_asked_for_once_and_within_the_bounds() {
+        use proptest::prelude::*;
+
+        let selector = prop_oneof![20 => crate::fuzz::text(), 1 => Just("x".repeat(SELECTOR_BYTES_MAX + 1))];
+        crate::fuzz::target("selectors", prop::collection::vec(selector, 0..6), |selectors| {
+            let source = Arc::new(Letters::default());
+            let texts: Vec<&str> = selectors.iter().map(String::as_str).collect();
+            let (counts, _) = asked(Some(source.clone()), &texts);
+            assert_eq!(counts.len(), selectors.len());
+            for (_, asked) in source.0.lock().unwrap().iter() {
+                assert!(
+                    asked.iter().all(|selector| selector.len() <= SELECTOR_BYTES_MAX && selectors.contains(selector))
+                );
+            }
+        });
     }
 }

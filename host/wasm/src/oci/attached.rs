@@ -1,10 +1,9 @@
-//! Signatures beside artifacts in registries: fetched in both forms that cosign writes, and put in the older one, which
-//! every version of it reads.
+//! Signatures beside artifacts in registries: fetched and put in both forms that cosign writes. Versions before 3 read only
+//! the older one, and later ones pass it over where anybody has signed in the newer.
 //!
 //! What is fetched is judged by a [`Policy`]; a signature that is there and cannot be read is never passed over in silence.
 
 use bytes::Bytes;
-use serde::Serialize;
 
 use super::digest::Digest;
 use super::error::OciError;
@@ -13,19 +12,19 @@ use super::manifest::{Content, Descriptor, Image, Manifest, OCI_MANIFEST};
 use super::reference::Reference;
 use super::registry::Registry;
 use super::signature::{
-    BUNDLE, BUNDLE_BYTES_MAX, CLAIM_LAYER, Claimed, PAYLOAD_BYTES_MAX, Policy, SIGNATURES_MAX, Signature, SigningKey,
-    Verified, VerifyError,
+    BUNDLE, BUNDLE_BYTES_MAX, BUNDLE_VERSION, CLAIM_CONFIG, CLAIM_LAYER, Claimed, PAYLOAD_BYTES_MAX, Policy,
+    SIGNATURES_MAX, Signature, SigningKey, Verified, VerifyError, bundle_annotations, claim_config, sealed,
 };
 
-/// The config of the image in which cosign keeps payloads.
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// The config of a manifest that needs none, and what is in it.
+const EMPTY: (&str, &[u8]) = ("application/vnd.oci.empty.v1+json", b"{}");
 
 /// What signing did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
     /// What is signed, by its digest.
     pub artifact: Reference,
-    /// Where its signatures are.
+    /// Where its signatures of the older form are.
     pub place: Reference,
     /// Whether the key had signed it before, so that there was nothing to do.
     pub already: bool,
@@ -54,25 +53,6 @@ pub enum SignError {
     /// The system gave no randomness, or a part could not be written.
     #[error("the signature could not be made")]
     Unmade,
-}
-
-/// What one wants to know of images: that their layers are these.
-#[derive(Serialize)]
-struct Config {
-    architecture: &'static str,
-    os: &'static str,
-    config: Empty,
-    rootfs: Layers,
-}
-
-#[derive(Serialize)]
-struct Empty {}
-
-#[derive(Serialize)]
-struct Layers {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    diff_ids: Vec<Digest>,
 }
 
 impl Registry {
@@ -123,12 +103,30 @@ impl Registry {
 
     async fn signed(&self, reference: &Reference, key: &SigningKey, keyring: &Keyring) -> Result<Signed, SignError> {
         // The digest is computed from the manifest itself: a registry that says another one gets no signature for it.
-        let digest = self.manifest(reference, keyring).await?.digest;
+        let manifest = self.manifest(reference, keyring).await?;
+        let digest = manifest.digest;
         let (artifact, place) = (reference.pinned(digest), place(reference, digest));
-        let before = self.simple(&place, keyring).await?;
-        if before.iter().any(|signature| signature.is_good(key.public(), digest)) {
-            return Ok(Signed { artifact, place, already: true });
+        let ours = |before: &[Signature]| before.iter().any(|signature| signature.is_good(key.public(), digest));
+        let simple = ours(&self.simple(&place, keyring).await?);
+        if !simple {
+            self.claim(reference, digest, key, keyring).await?;
         }
+        let bundled = ours(&self.bundles(reference, digest, keyring).await?);
+        if !bundled {
+            self.attach(reference, &manifest, key, keyring).await?;
+        }
+        Ok(Signed { artifact, place, already: simple && bundled })
+    }
+
+    /// Adds a signature of the older form to those under the tag.
+    async fn claim(
+        &self,
+        reference: &Reference,
+        digest: Digest,
+        key: &SigningKey,
+        keyring: &Keyring,
+    ) -> Result<(), SignError> {
+        let place = place(reference, digest);
         let (mut layers, annotations) = match self.found(&place, keyring).await? {
             None => Default::default(),
             Some(Manifest { content: Content::Image(image), .. }) => (image.layers, image.annotations),
@@ -145,15 +143,33 @@ impl Registry {
         layer.annotations = claimed.annotations;
         self.push_blob(&place, &layer, claimed.payload.into(), keyring).await?;
         layers.push(layer.clone());
-        let config = config(&layers)?;
-        let described = Descriptor::of(CONFIG, &config);
-        self.push_blob(&place, &described, config, keyring).await?;
+        let config = claim_config(&layers).ok_or(SignError::Unmade)?;
+        let described = Descriptor::of(CLAIM_CONFIG, &config);
+        self.push_blob(&place, &described, config.into(), keyring).await?;
         let mut image = Image::new(described, layer, annotations);
         image.layers = layers;
-        let bytes = serde_json::to_vec(&image).map_err(|_| SignError::Unmade)?;
-        let manifest = Manifest::read(bytes.into(), Some(OCI_MANIFEST), &place.to_string())?;
-        self.push_manifest(&place, &manifest, keyring).await?;
-        Ok(Signed { artifact, place, already: false })
+        self.push_manifest(&place, &written(&image, &place.to_string())?, keyring).await?;
+        Ok(())
+    }
+
+    /// Puts a signature of the newer form, which refers to what is signed.
+    async fn attach(
+        &self,
+        reference: &Reference,
+        about: &Manifest,
+        key: &SigningKey,
+        keyring: &Keyring,
+    ) -> Result<(), SignError> {
+        let bundle = Bytes::from(sealed(about.digest, key).ok_or(SignError::Unmade)?);
+        let (config, layer) = (Descriptor::of(EMPTY.0, EMPTY.1), Descriptor::of(BUNDLE_VERSION, &bundle));
+        self.push_blob(reference, &config, Bytes::from_static(EMPTY.1), keyring).await?;
+        self.push_blob(reference, &layer, bundle, keyring).await?;
+        let mut image = Image::new(config, layer, bundle_annotations());
+        image.artifact_type = Some(BUNDLE_VERSION.to_owned());
+        image.subject = Some(Descriptor::of(&about.media_type, &about.bytes));
+        let manifest = written(&image, &reference.to_string())?;
+        self.push_manifest(&reference.untagged(manifest.digest), &manifest, keyring).await?;
+        Ok(())
     }
 
     /// Those under the tag.
@@ -232,9 +248,9 @@ fn place(reference: &Reference, digest: Digest) -> Reference {
     reference.tagged(format!("sha256-{}.sig", digest.hex()))
 }
 
-/// Some registries list referrers without their type: then it is in the manifest.
+/// Some registries list referrers without their type, or with that of their empty config: then it is in the manifest.
 fn may_be_bundle(listed: &Descriptor) -> bool {
-    listed.artifact_type.as_ref().is_none_or(|kind| kind.starts_with(BUNDLE))
+    listed.artifact_type.as_ref().is_none_or(|kind| kind.starts_with(BUNDLE) || kind == EMPTY.0)
 }
 
 /// The last ones, which are the newest where anybody kept an order.
@@ -253,9 +269,7 @@ fn unread(origin: String, error: OciError) -> Result<Signature, OciError> {
     }
 }
 
-fn config(layers: &[Descriptor]) -> Result<Bytes, SignError> {
-    let diff_ids = layers.iter().map(|layer| layer.digest).collect();
-    let rootfs = Layers { kind: "layers", diff_ids };
-    let config = Config { architecture: "", os: "", config: Empty {}, rootfs };
-    serde_json::to_vec(&config).map(Bytes::from).map_err(|_| SignError::Unmade)
+fn written(image: &Image, subject: &str) -> Result<Manifest, SignError> {
+    let bytes = serde_json::to_vec(image).map_err(|_| SignError::Unmade)?;
+    Ok(Manifest::read(bytes.into(), Some(OCI_MANIFEST), subject)?)
 }

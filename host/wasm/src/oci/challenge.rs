@@ -124,4 +124,26 @@ mod tests {
             assert_eq!(read(header), [], "{header}");
         }
     }
+
+    #[test]
+    fn whatever_a_registry_wants_is_read_or_passed_over() {
+        use proptest::prelude::*;
+
+        let word = prop_oneof![
+            crate::fuzz::text(),
+            prop::sample::select(vec!["Bearer ", "Basic ", "realm=", "service=\"", "scope=\"a\\", "\", ", "=", ","])
+                .prop_map(str::to_owned)
+        ];
+        let header = prop::collection::vec(word, 0..12).prop_map(|words| words.concat());
+        crate::fuzz::target("challenge", header, |header| {
+            let longest = header.len();
+            for challenge in read(&header) {
+                if let Challenge::Bearer { realm, service, scope } = challenge {
+                    for told in [Some(realm), service, scope].into_iter().flatten() {
+                        assert!(told.len() <= longest, "nothing is made up: {told:?}");
+                    }
+                }
+            }
+        });
+    }
 }

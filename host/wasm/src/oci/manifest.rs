@@ -221,4 +221,30 @@ mod tests {
         );
         assert!(read(&wrong, None).unwrap_err().contains("md5"), "{wrong}");
     }
+
+    #[test]
+    fn whatever_a_registry_sends_is_read_as_its_own_bytes_or_refused_in_a_line() {
+        use proptest::prelude::*;
+
+        let digest = Digest::of(b"");
+        let part = format!(r#"{{"mediaType":"a","digest":"{digest}","size":1,"annotations":{{"b":"c"}}}}"#);
+        let image = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{OCI_MANIFEST}","config":{part},"layers":[{part}],"subject":{part}}}"#
+        );
+        let index = format!(r#"{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{part}]}}"#);
+        let inputs = prop_oneof![
+            crate::fuzz::damaged(image.into_bytes()),
+            crate::fuzz::damaged(index.into_bytes()),
+            prop::collection::vec(any::<u8>(), 0..200)
+        ];
+        crate::fuzz::target("manifest", (inputs, prop::option::of(crate::fuzz::text())), |(bytes, told)| {
+            match Manifest::read(bytes.clone().into(), told.as_deref(), "x") {
+                Ok(manifest) => {
+                    assert_eq!((manifest.digest, &manifest.bytes[..]), (Digest::of(&bytes), &bytes[..]));
+                    _ = manifest.descriptor();
+                }
+                Err(error) => crate::fuzz::assert_printable(&error.to_string(), 400),
+            }
+        });
+    }
 }

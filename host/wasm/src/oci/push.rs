@@ -19,6 +19,8 @@ use super::transport::{Ask, header};
 
 /// Descriptors in a list of referrers that we keep ourselves: each takes some 500 bytes of a manifest's 4 MiB.
 const REFERRERS_MAX: usize = 1_000;
+/// What something is called: of a layer, the file that others write it to; `oras pull` passes over one without.
+const TITLE: &str = "org.opencontainers.image.title";
 /// How a registry says that it keeps the list of referrers itself.
 const KEEPS_LIST: &str = "oci-subject";
 
@@ -41,7 +43,8 @@ impl Package {
             subject: "the component".to_owned(),
             why: format!("its description cannot be written: {error}"),
         };
-        let layer = Descriptor::of(WASM_LAYER, &component);
+        let mut layer = Descriptor::of(WASM_LAYER, &component);
+        layer.annotations.insert(TITLE.to_owned(), file_name(&annotations));
         let config = serde_json::to_vec(&WasmConfig::new(layer.digest, interfaces)).map_err(unwritten)?;
         let image = Image::new(Descriptor::of(WASM_CONFIG, &config), layer, annotations);
         let bytes = Bytes::from(serde_json::to_vec(&image).map_err(unwritten)?);
@@ -137,6 +140,16 @@ impl Registry {
     }
 }
 
+/// The file that the component is to others: named as the artifact, where that is a name in any folder.
+fn file_name(annotations: &BTreeMap<String, String>) -> String {
+    let plain = |title: &&String| {
+        title.len() <= 100
+            && title.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && title.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
+    };
+    format!("{}.wasm", annotations.get(TITLE).filter(plain).map_or("component", String::as_str))
+}
+
 /// Whether the registry keeps the list of referrers itself.
 async fn put(session: &mut Session<'_>, version: &str, manifest: &Manifest, subject: &str) -> Result<bool, OciError> {
     let uri = session.url(&format!("manifests/{version}"))?;
@@ -191,10 +204,19 @@ mod tests {
         );
         assert_eq!(package().config, config);
         let manifest = format!(
-            r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.wasm.config.v0+json","digest":"{}","size":{}}},"layers":[{{"mediaType":"application/wasm","digest":"{layer}","size":4}}],"annotations":{{"org.opencontainers.image.title":"mine"}}}}"#,
+            r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{{"mediaType":"application/vnd.wasm.config.v0+json","digest":"{}","size":{}}},"layers":[{{"mediaType":"application/wasm","digest":"{layer}","size":4,"annotations":{{"org.opencontainers.image.title":"mine.wasm"}}}}],"annotations":{{"org.opencontainers.image.title":"mine"}}}}"#,
             Digest::of(config.as_bytes()),
             config.len(),
         );
         assert_eq!(package().manifest.bytes, manifest);
+    }
+
+    #[test]
+    fn a_component_is_a_file_that_leads_nowhere_else() {
+        let called = |title: &str| file_name(&BTreeMap::from([(TITLE.to_owned(), title.to_owned())]));
+        assert_eq!(called("my-queue_2.0"), "my-queue_2.0.wasm");
+        for title in ["", "../../etc/cron.d/mine", ".hidden", "a b", "a\n", "ä", &"a".repeat(101)] {
+            assert_eq!(called(title), "component.wasm");
+        }
     }
 }

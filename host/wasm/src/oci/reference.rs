@@ -12,6 +12,8 @@ const REPOSITORY_BYTES_MAX: usize = 255;
 const TAG_BYTES_MAX: usize = 128;
 /// Letters of a registry: a name of 253 and a port.
 const REGISTRY_BYTES_MAX: usize = 259;
+/// Letters of a part that a message quotes; the whole is quoted beside it.
+const QUOTED_BYTES_MAX: usize = 300;
 /// Under which name people know Docker's registry, and the one it is asked by.
 const DOCKER: (&str, &str) = ("docker.io", "registry-1.docker.io");
 
@@ -138,7 +140,7 @@ impl fmt::Display for Reference {
 
 fn parse(text: &str) -> Result<Reference, Problem> {
     if let Some((scheme, _)) = text.split_once("://") {
-        return Err(Problem::Scheme(format!("{scheme}://")));
+        return Err(Problem::Scheme(format!("{}://", quoted(scheme))));
     }
     let (rest, digest) = match text.split_once('@') {
         Some((rest, digest)) => (rest, Some(digest.parse().map_err(Problem::Digest)?)),
@@ -149,25 +151,30 @@ fn parse(text: &str) -> Result<Reference, Problem> {
         return Err(Problem::NoRegistry);
     }
     if !is_authority(registry) {
-        return Err(Problem::Registry(registry.to_owned()));
+        return Err(Problem::Registry(quoted(registry)));
     }
     let (repository, tag) = rest.split_once(':').map_or((rest, None), |(repository, tag)| (repository, Some(tag)));
     if repository.len() > REPOSITORY_BYTES_MAX || !repository.split('/').all(is_part) {
-        return Err(Problem::Repository(repository.to_owned()));
+        return Err(Problem::Repository(quoted(repository)));
     }
     if registry == DOCKER.0 && !repository.contains('/') {
-        return Err(Problem::Library(rest.to_owned()));
+        return Err(Problem::Library(quoted(rest)));
     }
     if let Some(tag) = tag
         && !is_tag(tag)
     {
-        return Err(Problem::Tag(tag.to_owned()));
+        return Err(Problem::Tag(quoted(tag)));
     }
     if tag.is_none() && digest.is_none() {
         return Err(Problem::NoVersion);
     }
     let (registry, repository) = (registry.to_owned(), repository.to_owned());
     Ok(Reference { registry, repository, tag: tag.map(str::to_owned), digest })
+}
+
+/// A part of it, fit for a condition.
+fn quoted(part: &str) -> String {
+    crate::printable::line(part, QUOTED_BYTES_MAX)
 }
 
 fn is_authority(text: &str) -> bool {
@@ -270,5 +277,26 @@ mod tests {
             let error = text.parse::<Reference>().unwrap_err().to_string();
             assert!(error.contains(told), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn whatever_is_a_reference_says_the_same_when_it_is_written_and_read_again() {
+        use proptest::prelude::*;
+
+        let part = prop_oneof![
+            crate::fuzz::text(),
+            "[a-z0-9._-]{1,8}",
+            prop::sample::select(vec!["/", ":", "@", "sha256:", "localhost:5000", "ghcr.io/a", "[::1]:80/"])
+                .prop_map(str::to_owned)
+        ];
+        let text = prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat());
+        crate::fuzz::target("reference", text, |text| match text.parse::<Reference>() {
+            Ok(reference) => {
+                let again: Reference = reference.to_string().parse().unwrap();
+                assert_eq!(again, reference, "{text:?}");
+                assert!(!reference.repository().split('/').any(|part| part == ".."), "{text:?}");
+            }
+            Err(error) => crate::fuzz::assert_printable(&error.to_string(), 2_000),
+        });
     }
 }

@@ -14,8 +14,8 @@ pub use key::{KeyError, PublicKey, SigningKey};
 pub use policy::{Policy, Require, Verified, VerifyError};
 
 use super::digest::Digest;
-pub(super) use bundle::BUNDLE;
-pub(super) use simple::{CLAIM_LAYER, Claimed};
+pub(super) use bundle::{BUNDLE, VERSION as BUNDLE_VERSION, annotations as bundle_annotations, sealed};
+pub(super) use simple::{CLAIM_CONFIG, CLAIM_LAYER, Claimed, config as claim_config};
 
 /// Signatures of one form that are looked at, newest last: an artifact is signed by an author, a pipeline and whoever
 /// mirrors it, each with an old and a new key. Both forms together are 32; at 64 KiB of payload in the one and 256 KiB of

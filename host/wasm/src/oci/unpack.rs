@@ -177,4 +177,31 @@ mod tests {
         let bomb = packed(&[("a.txt", EntryType::Regular, &vec![0; 64 << 20])]);
         assert_eq!(unpacked(&gzip(&bomb), Packing::TarGzip, 100).unwrap_err(), "TooLarge");
     }
+
+    #[test]
+    fn whatever_an_archive_is_no_more_than_the_bound_comes_out_of_it() {
+        use proptest::prelude::*;
+
+        let tar = packed(&[
+            ("etc/a.txt", EntryType::Regular, b"a"),
+            ("plugin.wasm", EntryType::Regular, &[7; 700]),
+            ("link.wasm.txt", EntryType::Symlink, b""),
+        ]);
+        let gzip = gzip(&tar);
+        let inputs = prop_oneof![
+            crate::fuzz::damaged(tar).prop_map(|bytes| (bytes, Packing::Tar)),
+            crate::fuzz::damaged(gzip.clone()).prop_map(|bytes| (bytes, Packing::TarGzip)),
+            crate::fuzz::damaged(gzip).prop_map(|bytes| (bytes, Packing::Tar)),
+        ];
+        crate::fuzz::target("archive", (inputs, 0_u64..1_000), |((bytes, packing), bytes_max)| {
+            match unpacked(&bytes, packing, bytes_max) {
+                Ok((Some(path), component)) => {
+                    crate::fuzz::assert_printable(&path, 200);
+                    assert!(component.len() as u64 <= bytes_max, "{} bytes of {bytes_max}", component.len());
+                }
+                Ok((None, component)) => assert_eq!(component, [0_u8; 0]),
+                Err(_refused) => {}
+            }
+        });
+    }
 }

@@ -3,7 +3,7 @@
 //! Whatever is not in `KINDS` is a problem of `plan`, as in a scaler that behaves.
 
 use bellows_sdk::export::bindings::bellows::scaler::types::{Attribute, Detail};
-use bellows_sdk::export::bindings::bellows::scaler::{amqp, log, memo, redis};
+use bellows_sdk::export::bindings::bellows::scaler::{amqp, http, log, memo, redis};
 use bellows_sdk::export::bindings::exports::bellows::scaler::plugin;
 use bellows_sdk::export::parameter;
 use bellows_sdk::redis::Redis;
@@ -18,6 +18,7 @@ const KINDS: &[(&str, &str)] = &[
     ("trap", "measure panics"),
     ("plan-trap", "plan panics"),
     ("plan-loop", "plan never ends"),
+    ("plan-many", "plan has a metric more than anybody may"),
     ("wrong-count", "measure gives one result too few"),
     ("nan", "the value is not a number"),
     ("infinite", "the value is infinite"),
@@ -33,6 +34,12 @@ const KINDS: &[(&str, &str)] = &[
     (
         "inspect",
         "looks at the queues that `command` names over the connection `over`, and puts what comes back into a failure",
+    ),
+    ("holding", "takes 56 MiB of memory, asks its connection, and keeps all of it until it is answered"),
+    (
+        "fetch",
+        "sends `copies` of a request of `method`, `path`, and one header of `name` and `value`, and puts what comes back \
+         into a failure",
     ),
     ("ask", "sends the words of `command` as one, and puts what comes back into a failure"),
 ];
@@ -75,12 +82,14 @@ impl plugin::Guest for Misbehaving {
             "plan-loop" if !behaves(&trigger) => forever(),
             _ => {}
         }
-        Ok(vec![plugin::Metric::External(plugin::ExternalMetric {
+        let count = if kind == "plan-many" { 257 } else { 1 };
+        let metric = plugin::Metric::External(plugin::ExternalMetric {
             name: kind,
             target: 1.0,
             target_type: plugin::TargetType::AverageValue,
             attributes: Vec::new(),
-        })])
+        });
+        Ok(vec![metric; count])
     }
 
     fn measure(_at: plugin::Instant, triggers: Vec<Trigger>) -> Vec<Result<Vec<Reading>, Failure>> {
@@ -99,7 +108,7 @@ fn trigger_type(name: &str, summary: &str) -> plugin::TriggerType {
         protocols: vec![plugin::Protocol::Redis],
         attributes: Vec::new(),
     };
-    let asks = ["insatiable", "greedy", "hoarding", "ask"].contains(&name);
+    let asks = ["insatiable", "greedy", "hoarding", "holding", "ask"].contains(&name);
     let fed = if asks { Redis::PARAMETERS } else { &[] };
     plugin::TriggerType {
         name: name.to_owned(),
@@ -136,6 +145,12 @@ fn measure(trigger: &Trigger) -> Result<Vec<Reading>, Failure> {
         }
         "inspect" => return inspect(setting(trigger, "over").unwrap_or("amqp"), &command(trigger)),
         "ask" => return ask(&[command(trigger)]),
+        "holding" => {
+            // Not touched, so that it is counted and yet costs the machine nothing.
+            core::arch::wasm32::memory_grow(0, 56 * 16);
+            return ask(&[command(trigger)]);
+        }
+        "fetch" => return fetch(trigger),
         _ => 1.0,
     };
     Ok(vec![reading(name, value)])
@@ -225,6 +240,22 @@ fn inspect(over: &str, queues: &[String]) -> Result<Vec<Reading>, Failure> {
         })
         .collect();
     Err(told("asked", answers.join("; ")))
+}
+
+fn fetch(trigger: &Trigger) -> Result<Vec<Reading>, Failure> {
+    let text = |name| setting(trigger, name).unwrap_or_default().to_owned();
+    let header = Attribute { name: text("name"), value: text("value") };
+    let headers = if header.name.is_empty() { Vec::new() } else { vec![header] };
+    let body = text("body").into_bytes();
+    let request = http::Request { method: text("method"), path: text("path"), headers, body };
+    let copies = setting(trigger, "copies").and_then(|copies| copies.parse().ok()).unwrap_or(1);
+    let responses = http::open("http")?.send(&vec![request; copies]);
+    let mut told_of = Vec::new();
+    for response in responses {
+        let http::Response { status, headers, body } = response?;
+        told_of.push(format!("{status} with {} headers and {} bytes", headers.len(), body.len()));
+    }
+    Err(told("asked", told_of.join("; ")))
 }
 
 bellows_sdk::export::bindings::export!(Misbehaving);

@@ -1,7 +1,7 @@
 //! The form of cosign 3: a Sigstore bundle, version 0.3, that refers to the manifest. In it is an envelope (DSSE), in which
 //! is a statement (in-toto) about digests.
 //!
-//! Refuses a bundle with a certificate, for want of a judgement of identities, and one without an envelope. Statements that
+//! Ours says no more than that the artifact is signed, and by which key. Refuses a bundle with a certificate, for want of a judgement of identities, and one without an envelope. Statements that
 //! are attestations of something else, such as a bill of materials, are no signatures, whoever made them.
 
 use std::collections::BTreeMap;
@@ -9,20 +9,25 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::super::digest::Digest;
+use super::key::SigningKey;
 use super::{BUNDLE_BYTES_MAX, Content, PAYLOAD_BYTES_MAX, Signature, told};
 
 /// What a bundle is, of any version: as the type of an artifact, and of the layer that holds it.
 pub(in super::super) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
-/// The version that is read.
-const VERSION: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+/// The version that is read, and written.
+pub(in super::super) const VERSION: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// What is in an envelope.
 const STATEMENT: &str = "application/vnd.in-toto+json";
 /// What a statement says that it is, in its two versions.
 const TYPES: [&str; 2] = ["https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"];
 /// What it says when it signs, and nothing more.
 const PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
+/// What tells a bundle from others without fetching it, in the annotations of its manifest.
+const TOLD: [(&str, &str); 2] =
+    [("dev.sigstore.bundle.content", "dsse-envelope"), ("dev.sigstore.bundle.predicateType", PREDICATE)];
 /// Signatures in one envelope. One is usual.
 const SIGNATURES_MAX: usize = 4;
 
@@ -67,6 +72,29 @@ struct Statement {
 #[derive(Deserialize)]
 struct Subject {
     digest: BTreeMap<String, String>,
+}
+
+/// Signs that an artifact is ours, and says so in a bundle. Nothing if the system has no randomness.
+pub(in super::super) fn sealed(digest: Digest, key: &SigningKey) -> Option<Vec<u8>> {
+    let statement = json!({
+        "_type": TYPES[0], "subject": [{"digest": {"sha256": digest.hex()}}], "predicateType": PREDICATE, "predicate": {},
+    })
+    .to_string();
+    let signature = key.sign(&signed(statement.as_bytes()))?;
+    let bundle = json!({
+        "mediaType": VERSION,
+        "verificationMaterial": {"publicKey": {"hint": STANDARD.encode(key.public().id().bytes())}},
+        "dsseEnvelope": {
+            "payload": STANDARD.encode(&statement), "payloadType": STATEMENT,
+            "signatures": [{"sig": STANDARD.encode(signature)}],
+        },
+    });
+    Some(bundle.to_string().into_bytes())
+}
+
+/// What the manifest of a bundle of ours says of it.
+pub(in super::super) fn annotations() -> BTreeMap<String, String> {
+    TOLD.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
 impl Signature {
@@ -168,6 +196,15 @@ mod tests {
     }
 
     #[test]
+    fn what_we_seal_is_good_for_its_digest_and_key_only() {
+        let (key, digest) = (signing_key(), Digest::of(b"a"));
+        let sealed = String::from_utf8(sealed(digest, &key).unwrap()).unwrap();
+        assert_eq!(judge(&sealed, key.public(), digest), Finding::Good);
+        assert!(matches!(judge(&sealed, key.public(), Digest::of(b"b")), Finding::OtherDigest(_)));
+        assert_eq!(judge(&sealed, signing_key().public(), digest), Finding::OtherKey);
+    }
+
+    #[test]
     fn a_statement_is_good_for_its_subjects_and_key_only() {
         let (key, digest) = (signing_key(), Digest::of(b"a"));
         for kind in TYPES {
@@ -246,5 +283,19 @@ mod tests {
                 other => panic!("{why}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn whatever_is_done_to_a_bundle_it_is_good_for_no_other_digest_and_no_other_key() {
+        let (key, stranger, digest) = (signing_key(), signing_key(), Digest::of(b"a"));
+        let inputs = crate::fuzz::damaged(sealed(digest, &key).unwrap());
+        crate::fuzz::target("bundle", inputs, |bytes| {
+            let signature = Signature::bundle("here".into(), &bytes);
+            assert_ne!(signature.judge(key.public(), Digest::of(b"b")), Finding::Good);
+            assert_ne!(signature.judge(stranger.public(), digest), Finding::Good);
+            if let Finding::Unreadable(why) | Finding::OtherClaim(why) = signature.judge(key.public(), digest) {
+                crate::fuzz::assert_printable(&why, 600);
+            }
+        });
     }
 }

@@ -296,4 +296,24 @@ pub(super) mod tests {
             assert_eq!(PublicKey::of_pem(text), Err(error));
         }
     }
+
+    #[test]
+    fn whatever_stands_in_a_file_is_a_key_or_a_refusal_that_shows_none_of_it() {
+        use proptest::prelude::*;
+
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", "QUJD".repeat(16));
+        let inputs = prop_oneof![
+            crate::fuzz::damaged(pem.clone().into_bytes()),
+            crate::fuzz::damaged(pem.replace("PRIVATE", "PUBLIC").into_bytes()),
+            crate::fuzz::text().prop_map(String::into_bytes)
+        ];
+        crate::fuzz::target("keys", inputs, |bytes| {
+            let text = String::from_utf8_lossy(&bytes);
+            for refused in [SigningKey::of_pem(&text).map(drop), PublicKey::of_pem(&text).map(drop)] {
+                let Err(refused) = refused else { continue };
+                crate::fuzz::assert_printable(&refused.to_string(), 400);
+                assert!(!refused.to_string().contains("QUJDQUJD"), "{refused}");
+            }
+        });
+    }
 }

@@ -8,11 +8,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::super::digest::Digest;
+use super::super::manifest::Descriptor;
 use super::key::SigningKey;
 use super::{Content, PAYLOAD_BYTES_MAX, Signature, told};
 
 /// The layer that holds a payload.
 pub(in super::super) const CLAIM_LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+/// The config of the image in which cosign keeps payloads.
+pub(in super::super) const CLAIM_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// Where a layer has its signature, in base64.
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 /// Where it has the certificate, of one by an identity.
@@ -47,6 +50,31 @@ struct Identity {
 struct Image {
     #[serde(rename = "docker-manifest-digest")]
     digest: String,
+}
+
+/// What one wants to know of images: that their layers are these.
+#[derive(Serialize)]
+struct Config {
+    architecture: &'static str,
+    os: &'static str,
+    config: Empty,
+    rootfs: Layers,
+}
+
+#[derive(Serialize)]
+struct Empty {}
+
+#[derive(Serialize)]
+struct Layers {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    diff_ids: Vec<Digest>,
+}
+
+/// The config of an image of these layers.
+pub(in super::super) fn config(layers: &[Descriptor]) -> Option<Vec<u8>> {
+    let rootfs = Layers { kind: "layers", diff_ids: layers.iter().map(|layer| layer.digest).collect() };
+    serde_json::to_vec(&Config { architecture: "", os: "", config: Empty {}, rootfs }).ok()
 }
 
 /// A payload and the annotations of its layer, made by us.
@@ -171,5 +199,25 @@ mod tests {
         let mut keyless = annotations.clone();
         keyless.insert(CERTIFICATE.to_owned(), "-----BEGIN CERTIFICATE-----".to_owned());
         assert_eq!(judge(&payload, &keyless), Finding::Identity);
+    }
+
+    #[test]
+    fn whatever_is_done_to_a_payload_it_is_good_for_no_other_digest_and_no_other_key() {
+        use proptest::prelude::*;
+
+        let (key, stranger, digest) = (signing_key(), signing_key(), Digest::of(b"a"));
+        let Claimed { payload, annotations } = Claimed::new(digest, "ghcr.io/a", &key).unwrap();
+        let sealed = annotations[SIGNATURE].clone().into_bytes();
+        let inputs = (crate::fuzz::damaged(payload.clone()), crate::fuzz::damaged(sealed));
+        crate::fuzz::target("payload", inputs.prop_map(|(payload, sealed)| (payload, sealed)), |(bytes, sealed)| {
+            let sealed = String::from_utf8_lossy(&sealed).into_owned();
+            let annotations = BTreeMap::from([(SIGNATURE.to_owned(), sealed)]);
+            let signature = Signature::simple("here".into(), &bytes, &annotations);
+            assert_ne!(signature.judge(key.public(), Digest::of(b"b")), Finding::Good);
+            assert_ne!(signature.judge(stranger.public(), digest), Finding::Good);
+            if signature.judge(key.public(), digest) == Finding::Good {
+                assert_eq!(bytes, payload, "only what was signed is");
+            }
+        });
     }
 }

@@ -119,9 +119,13 @@ async fn a_signature_is_found_in_either_form() {
     under_tag.insert(tag(), image(&[layer]));
     let mut listed = Holding::new();
     let entry = signer.bundle(wanted(), &mut listed);
-    // The list of referrers is a tag here, and says nothing of types.
+    // The list of referrers is a tag here, and says nothing of types; or what it says is the type of the config.
+    let mut mistaken = listed.clone();
+    let mut typed = entry.clone();
+    typed["artifactType"] = serde_json::json!("application/vnd.oci.empty.v1+json");
+    mistaken.insert(format!("/manifests/sha256-{}", wanted().hex()), index(&[typed]));
     listed.insert(format!("/manifests/sha256-{}", wanted().hex()), index(&[entry]));
-    for held in [under_tag, listed] {
+    for held in [under_tag, listed, mistaken] {
         assert_eq!(verified(held, &signer.policy()).await.unwrap().digest, wanted());
     }
 }
