@@ -4,6 +4,7 @@
 //! Seeds begin at 0 in every run, so that what failed once fails again; a faster machine gets further. A failure names its
 //! target, its seed and the smallest input that was found to fail. Refuses to try longer than a target's time.
 
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -14,8 +15,12 @@ const TIME: Duration = Duration::from_millis(1_500);
 /// Inputs of one seed.
 const INPUTS: u32 = 64;
 
+/// Targets share it; whoever measures a time has it alone, because all of them are threads of one program.
+pub(crate) static PROCESSORS: RwLock<()> = RwLock::new(());
+
 /// Tries a law on inputs, one seed after another.
 pub(crate) fn target<S: Strategy>(name: &str, inputs: S, law: impl Fn(S::Value)) {
+    let _shared = PROCESSORS.read().unwrap_or_else(PoisonError::into_inner);
     let began = Instant::now();
     let mut seed = 0_u64;
     while began.elapsed() < TIME {

@@ -44,15 +44,12 @@ const HEALTHY: usize = 1000;
 /// Ten of each kind. A loop takes a second of a processor in each poll, as long as it is let.
 const HOSTILE: [&str; 3] = ["loop", "trap", "greed"];
 const OF_EACH: usize = 10;
-/// Between two polls of an object: a sixth of the default, so that a test can wait for some, and the host has six times the
-/// work.
-const INTERVAL: Duration = Duration::from_secs(5);
-/// Between two polls of an object that says nothing of it, which is what a delay matters to.
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
+/// Between two polls of an object that says nothing of it. With less, ten loops of a second each would want all processors
+/// of a small machine.
+const INTERVAL: Duration = Duration::from_secs(30);
 /// What is measured: so many polls of each healthy object, after one that is not.
-const ROUNDS: u32 = 2;
-/// How much later polls may be beside the hostile ones, on average, as a share of the default interval. The tail is printed
-/// and not bounded: on a machine that does something else at the same time it is the machine's.
+const ROUNDS: u32 = 1;
+/// How much later polls may be beside the hostile ones, on average and of a hundred the latest, as a share of the interval.
 const SHARE_MAX: f64 = 0.05;
 
 /// How late each poll of a healthy object was answered, and how many of hostile ones failed.
@@ -169,7 +166,7 @@ fn mean(all: &[Duration]) -> Duration {
 }
 
 fn share(of: Duration) -> f64 {
-    of.as_secs_f64() / DEFAULT_INTERVAL.as_secs_f64()
+    of.as_secs_f64() / INTERVAL.as_secs_f64()
 }
 
 #[test]
@@ -213,11 +210,10 @@ async fn a_thousand_healthy_objects_are_polled_as_punctually_beside_hostile_ones
     }
     assert_eq!(alone.failed, 0);
     assert!(beside.failed >= HOSTILE.len() * OF_EACH, "only {} hostile triggers were met", beside.failed);
-    let later = mean(&beside.late).saturating_sub(mean(&alone.late));
-    println!(
-        "figure: later beside hostile ones, mean = {:.1} ms ({:.2} % of 30 s)",
-        later.as_secs_f64() * 1e3,
-        share(later) * 100.0
-    );
-    assert!(share(later) < SHARE_MAX, "{later:?} later beside hostile ones, {:.1} % of 30 s", share(later) * 100.0);
+    for (what, of) in [("mean", mean as fn(&[Duration]) -> Duration), ("p99", |late| quantile(late, 99))] {
+        let later = of(&beside.late).saturating_sub(of(&alone.late));
+        let (milliseconds, percent) = (later.as_secs_f64() * 1e3, share(later) * 100.0);
+        println!("figure: later beside hostile ones, {what} = {milliseconds:.1} ms ({percent:.2} % of 30 s)");
+        assert!(share(later) < SHARE_MAX, "{what}: {later:?} later beside hostile ones, {percent:.1} % of 30 s");
+    }
 }
