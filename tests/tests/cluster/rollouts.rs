@@ -4,6 +4,7 @@
 //! The next version is the same component with words of it changed: a command that reads another list, or none that may.
 
 use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -14,11 +15,10 @@ use crate::room::Room;
 use crate::stage::Stage;
 use crate::supply::{push, scaler, until};
 
-/// A version of the BullMQ example under a trigger type of its own, as `repository`'s tag; words are replaced by others
-/// of the same length.
-fn version(stage: &Stage, kind: &str, repository: &str, words: &[(&str, &str)]) -> Result<String> {
+/// A version of the BullMQ example as `repository`'s tag; words are replaced by others of the same length.
+fn version(stage: &Stage, repository: &str, words: &[(&str, &str)]) -> Result<String> {
     let mut component = fs::read(paths::examples().join("bullmq.wasm")).context("read bullmq.wasm")?;
-    for (word, other) in [("bullmq", kind)].iter().chain(words) {
+    for (word, other) in words {
         ensure!(word.len() == other.len(), "{word} and {other} differ in length");
         let places: Vec<usize> =
             (0..component.len() - word.len()).filter(|at| component[*at..].starts_with(word.as_bytes())).collect();
@@ -32,14 +32,20 @@ fn version(stage: &Stage, kind: &str, repository: &str, words: &[(&str, &str)]) 
     let length = u8::try_from(name.len()).ok().filter(|length| *length < 127).context("a short name")?;
     component.extend([0, length + 1, length]);
     component.extend(name.as_bytes());
-    let file = stage.cluster.directory().join(format!("{kind}-{}.wasm", words.len()));
+    let file = stage.cluster.directory().join(format!("{}.wasm", repository.replace(['/', ':'], "-")));
     fs::write(&file, component).with_context(|| format!("write {}", file.display()))?;
     push(stage, &file.display().to_string(), repository)
 }
 
-fn trigger(stage: &Stage, kind: &str, queue: &str) -> Value {
+/// Of one trigger type there is one Scaler at a time: trials that bring the same take turns.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static BULLMQ: Mutex<()> = Mutex::new(());
+    BULLMQ.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn trigger(stage: &Stage, queue: &str) -> Value {
     let address = stage.redis.address().to_string();
-    json!([{"type": kind, "metadata": {"address": address, "queueName": queue, "jobsPerReplica": "10"}}])
+    json!([{"type": "bullmq", "metadata": {"address": address, "queueName": queue, "jobsPerReplica": "10"}}])
 }
 
 fn spec(image: &str, rollout: &Value) -> Value {
@@ -47,12 +53,12 @@ fn spec(image: &str, rollout: &Value) -> Value {
 }
 
 /// Objects on queues of their own with 25 jobs each, which are three replicas.
-fn objects(room: &Room<'_>, kind: &str, count: usize) -> Result<Vec<String>> {
+fn objects(room: &Room<'_>, count: usize) -> Result<Vec<String>> {
     let names: Vec<String> = (0..count).map(|index| format!("worker-{index}")).collect();
     for name in &names {
         let queue = room.list(name);
         room.stage.redis.push(&format!("bull:{queue}:wait"), 25)?;
-        room.workload(name, 0, |spec| spec["triggers"] = trigger(room.stage, kind, &queue))?;
+        room.workload(name, 0, |spec| spec["triggers"] = trigger(room.stage, &queue))?;
     }
     for name in &names {
         room.until_replicas(name, 3)?;
@@ -78,13 +84,14 @@ fn serving(stage: &Stage, name: &str) -> Result<String> {
 
 /// Shadow, some, all, and the older one is let go.
 pub(crate) fn promoted(stage: &Stage) -> Result<()> {
+    let _turn = turn();
     let room = Room::open(stage, "rollout-promoted")?;
-    let image = version(stage, "newmq1", "team/promoted:1", &[])?;
+    let image = version(stage, "team/promoted:1", &[])?;
     let steps = json!({"steps": [{"percent": 0, "seconds": 6}, {"percent": 50, "seconds": 6}], "watch": 6});
     scaler(stage, "promoted", &spec(&image, &steps))?;
     until(&room, "promoted", "Ready", ("True", "Serving"))?;
-    let (names, first) = (objects(&room, "newmq1", 6)?, serving(stage, "promoted")?);
-    version(stage, "newmq1", "team/promoted:1", &[("bull", "bull")])?;
+    let (names, first) = (objects(&room, 6)?, serving(stage, "promoted")?);
+    version(stage, "team/promoted:1", &[("bull", "bull")])?;
     for percent in [0, 50, 100] {
         room.until(&format!("{percent} of a hundred objects are served by the next digest"), || {
             let rollout = stage.api.get("scalers", "", "promoted")?["status"]["rollout"].clone();
@@ -104,13 +111,14 @@ pub(crate) fn promoted(stage: &Stage) -> Result<()> {
 
 /// The next digest fails where the older one answers, at once and for all objects: it goes back, and nobody notices.
 pub(crate) fn failing(stage: &Stage) -> Result<()> {
+    let _turn = turn();
     let room = Room::open(stage, "rollout-failing")?;
-    let image = version(stage, "newmq2", "team/failing:1", &[])?;
+    let image = version(stage, "team/failing:1", &[])?;
     scaler(stage, "failing", &spec(&image, &json!({})))?;
     until(&room, "failing", "Ready", ("True", "Serving"))?;
-    let (names, first) = (objects(&room, "newmq2", 6)?, serving(stage, "failing")?);
+    let (names, first) = (objects(&room, 6)?, serving(stage, "failing")?);
     // It takes jobs where it should count them, which no scaler may.
-    version(stage, "newmq2", "team/failing:1", &[("LLEN", "LPOP")])?;
+    version(stage, "team/failing:1", &[("LLEN", "LPOP")])?;
     let why = until(&room, "failing", "Degraded", ("True", "AnswersLost"))?;
     ensure!(why.contains("LPOP") && why.contains("not tried again until this spec changes"), "{why}");
     until(&room, "failing", "Ready", ("True", "ServingOlder"))?;
@@ -125,16 +133,17 @@ pub(crate) fn failing(stage: &Stage) -> Result<()> {
 
 /// In the shadow: one that counts something else, then one that takes the settings of no object; neither serves anybody.
 pub(crate) fn shadowed(stage: &Stage) -> Result<()> {
+    let _turn = turn();
     let room = Room::open(stage, "rollout-shadowed")?;
-    let image = version(stage, "newmq3", "team/shadowed:1", &[])?;
+    let image = version(stage, "team/shadowed:1", &[])?;
     let steps = json!({"steps": [{"percent": 0, "seconds": 600}]});
     scaler(stage, "shadowed", &spec(&image, &steps))?;
     until(&room, "shadowed", "Ready", ("True", "Serving"))?;
-    let names = objects(&room, "newmq3", 3)?;
-    version(stage, "newmq3", "team/shadowed:1", &[("wait", "wail")])?;
+    let names = objects(&room, 3)?;
+    version(stage, "team/shadowed:1", &[("wait", "wail")])?;
     let why = until(&room, "shadowed", "Degraded", ("True", "AnswersDiffer"))?;
     ensure!(why.contains("where the older one says 25"), "{why}");
-    version(stage, "newmq3", "team/shadowed:1", &[("queueName", "queueNome")])?;
+    version(stage, "team/shadowed:1", &[("queueName", "queueNome")])?;
     let why = until(&room, "shadowed", "Degraded", ("True", "SettingsRefused"))?;
     ensure!(why.contains("metadata.queueNome: required"), "{why}");
     unharmed(&room, &names)?;
@@ -143,9 +152,10 @@ pub(crate) fn shadowed(stage: &Stage) -> Result<()> {
 
 /// Two versions side by side: the older Scaler serves all but who pins the other one.
 pub(crate) fn pinned(stage: &Stage) -> Result<()> {
+    let _turn = turn();
     let room = Room::open(stage, "rollout-pinned")?;
-    let image = version(stage, "newmq4", "team/pinned:1", &[])?;
-    let other = version(stage, "newmq4", "team/pinned:2", &[("wait", "wail")])?;
+    let image = version(stage, "team/pinned:1", &[])?;
+    let other = version(stage, "team/pinned:2", &[("wait", "wail")])?;
     scaler(stage, "pinned-1", &spec(&image, &json!({})))?;
     until(&room, "pinned-1", "Ready", ("True", "Serving"))?;
     let mut second = spec(&other, &json!({}));
@@ -156,10 +166,10 @@ pub(crate) fn pinned(stage: &Stage) -> Result<()> {
     scaler(stage, "pinned-2", &second)?;
     until(&room, "pinned-2", "Ready", ("True", "Serving"))?;
 
-    objects(&room, "newmq4", 1)?;
+    objects(&room, 1)?;
     let queue = room.list("pins");
     stage.redis.push(&format!("bull:{queue}:wail"), 45)?;
-    room.workload("pins", 0, |spec| spec["triggers"] = trigger(stage, "newmq4", &queue))?;
+    room.workload("pins", 0, |spec| spec["triggers"] = trigger(stage, &queue))?;
     let pin = |name: &str| json!({"metadata": {"annotations": {"bellows.dev/scaler": name}}});
     room.until_ready("pins")?;
     stage.api.merge("scaledobjects", &room.namespace, "pins", &pin("pinned-2"))?;

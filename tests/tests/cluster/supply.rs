@@ -46,6 +46,7 @@ pub(crate) fn until(room: &Room<'_>, name: &str, kind: &str, (status, reason): (
 
 /// From a registry into service: what it imports is granted by a person, with the patch that the status prints.
 pub(crate) fn granted(stage: &Stage) -> Result<()> {
+    let _turn = crate::rollouts::turn();
     let room = Room::open(stage, "supply")?;
     let image = push(stage, &example("bullmq.wasm"), "team/bullmq:1")?;
     let trigger = json!([{"type": "bullmq", "metadata": {

@@ -65,7 +65,7 @@ impl Bench {
                 authorities: vec![],
             },
         };
-        Self { engine: make(settings), folder: folder }
+        Self { engine: make(settings), folder }
     }
 
     /// The component that does everything wrong.

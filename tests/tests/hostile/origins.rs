@@ -63,7 +63,9 @@ async fn fetch(scaler: &Scaler, settings: &[(&str, &str)]) -> Measured {
 }
 
 /// Settings, values of them that are refused, and the code that says so.
-const REFUSED: [(&[&str], &[&[&str]], &str); 4] = [
+type Refused = (&'static [&'static str], &'static [&'static [&'static str]], &'static str);
+
+const REFUSED: [Refused; 4] = [
     (&["method"], &[&["POST"], &["DELETE"], &["get"], &["CONNECT"], &["GET / HTTP/1.1\r\nX"], &[""]], "method"),
     (&["body"], &[&["x"]], "body"),
     (
