@@ -18,8 +18,8 @@ const WAIT_MIN: Duration = Duration::from_secs(5);
 const WAIT_MAX: Duration = Duration::from_secs(300);
 /// Between two questions what a tag names.
 const INTERVAL: Duration = Duration::from_secs(600);
-/// People hear how a rollout does this often at least: four writes a minute of one status.
-const PACE: Duration = Duration::from_secs(15);
+/// People hear how a rollout does this often at least: twelve writes a minute of one status, while there is one.
+const PACE: Duration = Duration::from_secs(5);
 
 /// A Scaler that is tended. Its task ends with it.
 pub(super) struct Tended {

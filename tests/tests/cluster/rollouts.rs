@@ -87,7 +87,7 @@ pub(crate) fn promoted(stage: &Stage) -> Result<()> {
     let _turn = turn();
     let room = Room::open(stage, "rollout-promoted")?;
     let image = version(stage, "team/promoted:1", &[])?;
-    let steps = json!({"steps": [{"percent": 0, "seconds": 6}, {"percent": 50, "seconds": 6}], "watch": 6});
+    let steps = json!({"steps": [{"percent": 0, "seconds": 9}, {"percent": 50, "seconds": 9}], "watch": 9});
     scaler(stage, "promoted", &spec(&image, &steps))?;
     until(&room, "promoted", "Ready", ("True", "Serving"))?;
     let (names, first) = (objects(&room, 6)?, serving(stage, "promoted")?);
