@@ -2,7 +2,7 @@
 //!
 //! Nothing here names Kubernetes, an address or a credential, and nothing is kept between calls.
 
-export { Failure, absent, denied, invalid, transient } from "./failure.js";
+export { Failure, absent, denied, invalid, transient, unexpected } from "./failure.js";
 export { encoded } from "./http.js";
 export { cmd } from "./redis.js";
 export { Scaler, above, averageValue, problem, value } from "./scaler.js";

@@ -3,7 +3,7 @@
 Nothing here names Kubernetes, an address or a credential, and nothing is kept between calls.
 """
 
-from .failure import Failure, absent, denied, invalid, transient
+from .failure import Failure, absent, denied, invalid, transient, unexpected
 from .http import encoded
 from .redis import cmd
 from .problem import Problem
@@ -24,5 +24,6 @@ __all__ = [
     "invalid",
     "setting",
     "transient",
+    "unexpected",
     "value",
 ]

@@ -1,7 +1,7 @@
 """Run by python3 in the folder of a scaler: asks what the author wrote what it needs of the host, and makes a component of
 it.
 
-Arguments: the folder of the contract, a folder to work in, the file to write, and how componentize-py is started.
+Arguments: the folder of the contract, a folder to work in, and the file to write.
 """
 
 import importlib
@@ -18,11 +18,12 @@ import tomllib
 CONTRACT, VERSION = "bellows:scaler", "0.1.0"
 ENTRY = "bellows_component"
 
-contract, work, output, *tool = sys.argv[1:]
+contract, work, output = sys.argv[1:]
 about = tomllib.loads(pathlib.Path("pyproject.toml").read_text(encoding="utf-8"))
 project, own = about.get("project", {}), about.get("tool", {}).get("bellows", {})
 main, sdk = own.get("main", "scaler"), own.get("sdk", ".")
-places = [".", *([] if sdk == "." else [sdk]), *own.get("path", [])]
+installed = [place for place in (".packages",) if pathlib.Path(place).is_dir()]
+places = [*dict.fromkeys([".", sdk]), *own.get("path", []), *installed]
 
 sys.dont_write_bytecode = True
 sys.path[:0] = places
@@ -66,5 +67,12 @@ shutil.rmtree(source, ignore_errors=True)
 source.mkdir(parents=True)
 source.joinpath(f"{ENTRY}.py").write_text(entry, encoding="utf-8")
 paths = [argument for place in (source, *places) for argument in ("--python-path", str(place))]
-made = [*tool, "--quiet", "--wit-path", contract, "--world", "built", "componentize", *paths]
-sys.exit(subprocess.run([*made, "--stub-wasi", "--output", output, ENTRY], check=False).returncode)
+made = [sys.executable, "-c", "from componentize_py import script; script()", "--quiet", "--wit-path", contract]
+made += ["--world", "built", "componentize", *paths, "--stub-wasi", "--output", output, ENTRY]
+if status := subprocess.run(made, check=False).returncode:
+    sys.exit(status)
+roots = [pathlib.Path(place).resolve() for place in places]
+files = [module.__file__ for module in sys.modules.values() if getattr(module, "__file__", None)]
+inputs = [file for file in files if any(pathlib.Path(file).resolve().is_relative_to(root) for root in roots)]
+inputs = "\n".join(["pyproject.toml", "requirements.txt", *inputs, ""])
+pathlib.Path(work, "inputs").write_text(inputs, encoding="utf-8")
