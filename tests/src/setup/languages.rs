@@ -71,8 +71,10 @@ fn npm(example: &Path) -> Result<()> {
         fs::copy(example.join(file), folder.join(file)).with_context(|| format!("cannot copy {file}"))?;
     }
     let node = paths::node_programs();
-    let mut npm = Command::new(node.join("npm"));
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(&folder);
+    let mut npm = Command::new(node.join("node"));
+    // Packages for Python hold no links, so that `bin/npm` is a file that does not find what it links to.
+    npm.arg(node.with_file_name("lib/node_modules/npm/bin/npm-cli.js"));
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder);
     output(npm.env("PATH", format!("{}:{}", node.display(), paths::search_path()))).map(drop)
 }
 
