@@ -269,8 +269,8 @@ fn start_engine(limits: &Limits) -> wasmtime::Result<wasmtime::Engine> {
         .total_stacks(INSTANCES_MAX)
         .max_memory_size(limits.memory_bytes_max)
         .table_elements(limits.table_elements_max)
-        // Interpreters describe themselves at length: 4 MiB for the component, 1 MiB for a core instance, so that all core
-        // instances of a component come to 64 MiB at most, as much as its memory.
+        // Interpreters describe themselves at length: 4 MiB for the component with all its core instances, however many,
+        // and 1 MiB for one of them.
         .max_component_instance_size(4 * 1024 * 1024)
         .max_core_instance_size(1024 * 1024);
     let mut config = compile::configuration();
