@@ -90,7 +90,9 @@ mod tests {
         let js = "@bytecodealliance/componentize-js";
         assert_eq!(
             told(),
-            format!("{js} is not among the devDependencies of package.json: `npm install --save-dev --save-exact {js}@0.23.0`")
+            format!(
+                "{js} is not among the devDependencies of package.json: `npm install --save-dev --save-exact {js}@0.23.0`"
+            )
         );
         write("package.json", &format!(r#"{{"devDependencies": {{"{js}": "0.23.0", "esbuild": "^0.28.0"}}}}"#));
         assert_eq!(told(), format!("{js} is not installed: `npm install`"));

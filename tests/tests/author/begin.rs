@@ -45,7 +45,8 @@ fn a_folder_that_is_there_and_a_language_without_an_sdk_are_refused() {
     assert_eq!((again.code, &*again.err), (2, "bellows: mine is there already: give another name, or remove it\n"));
     let done = desk.bellows(&["scaler", "new", "other", "--language", "go"]);
     assert_eq!(done.code, 2);
-    let told = "bellows: --language go is not supported by this release of Bellows: its SDKs are for rust, javascript and";
+    let told =
+        "bellows: --language go is not supported by this release of Bellows: its SDKs are for rust, javascript and";
     assert!(done.err.starts_with(told), "{}", done.err);
     assert!(!desk.path("other").exists());
 }

@@ -8,8 +8,8 @@ use std::{fs, io};
 
 use anyhow::{Context, bail};
 
-mod sdk;
 mod script;
+mod sdk;
 mod template;
 
 use sdk::Sdk;

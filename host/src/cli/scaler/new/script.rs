@@ -111,8 +111,7 @@ impl Language {
             ),
         };
         let template = over.template();
-        let tokens =
-            [("@example@", template.example.trim_end()), ("@summary@", template.summary), ("@name@", name)];
+        let tokens = [("@example@", template.example.trim_end()), ("@summary@", template.summary), ("@name@", name)];
         let own = [(self.code, code), (self.test, test), ("cases.toml", template.cases)];
         let own = own.iter().chain(self.others).map(|(path, text)| (*path, filled(text, &tokens)));
         Ok(own.chain(self.sdk.iter().map(|(path, text)| (*path, (*text).to_owned()))).collect())
