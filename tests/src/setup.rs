@@ -1,10 +1,11 @@
 //! What a machine needs before a cluster can start, and how it gets there.
 //!
-//! Owns the list of Debian packages, the toolchain for components, and the cluster's binaries. Safe to run every time: it
+//! Owns the list of Debian packages, the toolchains for components, and the cluster's binaries. Safe to run every time: it
 //! takes under a second where nothing is missing. Refuses to start a service, and to install anything when not root; then
 //! it says what is missing and how to get it.
 
 mod binaries;
+mod languages;
 mod packages;
 
 use std::process::Command;
@@ -20,6 +21,8 @@ use crate::process::output;
 pub struct Needs {
     /// Scalers are to be built: a toolchain that knows WebAssembly.
     pub components: bool,
+    /// Scalers in JavaScript and Python are to be built: the tools of these languages.
+    pub languages: bool,
     /// A real node is to run: containerd, runc and the like.
     pub real_node: bool,
     /// Real services are to run: Redis, RabbitMQ, a registry.
@@ -42,6 +45,7 @@ impl Needs {
     pub const fn all() -> Self {
         Self {
             components: true,
+            languages: true,
             real_node: true,
             services: true,
             helm: true,
@@ -74,6 +78,9 @@ pub fn prepare(needs: Needs) -> Result<()> {
     packages::install(&wanted)?;
     if needs.components && !knows_wasm() {
         link_toolchain()?;
+    }
+    if needs.languages {
+        languages::install()?;
     }
     let mut sets = vec![&binaries::CONTROL_PLANE];
     if needs.real_node {

@@ -44,7 +44,9 @@ pub fn newest_source(folder: &Path, output: &Path) -> Result<SystemTime, BuildEr
             let path = entry.map_err(read)?.path();
             entries += 1;
             let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-            let built = path == output || path.ends_with("target") || path.ends_with("Cargo.lock");
+            // What was installed is no source either.
+            let others = ["target", "Cargo.lock", "node_modules", "__pycache__"];
+            let built = path == output || others.iter().any(|other| path.ends_with(other));
             if hidden || built || entries > ENTRIES_MAX {
                 continue;
             }

@@ -248,14 +248,19 @@ async fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     tokio::io::AsyncWriteExt::flush(&mut file).await
 }
 
+/// Core instances of one component. Rust comes as one and a few adapters, JavaScript as 3; Python as 38, because its
+/// interpreter, libraries and each stub of WASI are modules that are linked when the instance is made. Half as many again
+/// are left for libraries with parts of their own. It is a count: no address space is reserved for them.
+const CORE_INSTANCES_MAX: u32 = 64;
+
 /// With a pool of instances where the address space can be reserved (288 memories of 4 GiB and their guards), else one
-/// by one.
+/// by one. What is reserved grows with memories and tables, of which a component of any language has no more: one memory,
+/// which all its modules share, and at most two tables.
 fn start_engine(limits: &Limits) -> wasmtime::Result<wasmtime::Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES_MAX)
-        // A component is one core instance and a few adapters.
-        .total_core_instances(INSTANCES_MAX * 8)
-        .max_core_instances_per_component(8)
+        .total_core_instances(INSTANCES_MAX * CORE_INSTANCES_MAX)
+        .max_core_instances_per_component(CORE_INSTANCES_MAX)
         .total_memories(INSTANCES_MAX)
         .max_memories_per_component(1)
         .total_tables(INSTANCES_MAX * 4)
@@ -264,9 +269,10 @@ fn start_engine(limits: &Limits) -> wasmtime::Result<wasmtime::Engine> {
         .total_stacks(INSTANCES_MAX)
         .max_memory_size(limits.memory_bytes_max)
         .table_elements(limits.table_elements_max)
-        // Interpreters describe themselves at length: 4 MiB for the component, 8 MiB for a core instance.
+        // Interpreters describe themselves at length: 4 MiB for the component with all its core instances, however many,
+        // and 1 MiB for one of them.
         .max_component_instance_size(4 * 1024 * 1024)
-        .max_core_instance_size(8 * 1024 * 1024);
+        .max_core_instance_size(1024 * 1024);
     let mut config = compile::configuration();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     wasmtime::Engine::new(&config).or_else(|error| {

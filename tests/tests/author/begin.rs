@@ -43,14 +43,12 @@ fn a_folder_that_is_there_and_a_language_without_an_sdk_are_refused() {
     begin(&desk, "mine", "nothing");
     let again = desk.bellows(&["scaler", "new", "mine", "--sdk", &sdk]);
     assert_eq!((again.code, &*again.err), (2, "bellows: mine is there already: give another name, or remove it\n"));
-    for language in ["javascript", "python", "go"] {
-        let done = desk.bellows(&["scaler", "new", "other", "--language", language]);
-        assert_eq!(done.code, 2);
-        let told =
-            format!("bellows: --language {language} is not supported by this release of Bellows: its SDK is for Rust");
-        assert!(done.err.starts_with(&told), "{}", done.err);
-        assert!(!desk.path("other").exists());
-    }
+    let done = desk.bellows(&["scaler", "new", "other", "--language", "go"]);
+    assert_eq!(done.code, 2);
+    let told =
+        "bellows: --language go is not supported by this release of Bellows: its SDKs are for rust, javascript and";
+    assert!(done.err.starts_with(told), "{}", done.err);
+    assert!(!desk.path("other").exists());
 }
 
 #[test]

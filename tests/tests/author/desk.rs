@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Once;
 
+use bellows_tests::setup::{Needs, prepare};
 use bellows_tests::{guests, paths};
 
 pub(crate) struct Desk {
     folder: tempfile::TempDir,
+    /// Programs that are found before those of the machine.
+    programs: Option<PathBuf>,
 }
 
 /// What a command did.
@@ -19,7 +22,15 @@ pub(crate) struct Done {
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), programs: None }
+    }
+
+    /// One at which JavaScript and Python are spoken: packages of the former are found from every folder.
+    pub(crate) fn fluent() -> Self {
+        prepare(Needs { languages: true, ..Needs::default() }).unwrap();
+        let desk = Self { programs: Some(paths::node_programs()), ..Self::new() };
+        std::os::unix::fs::symlink(paths::node_packages(), desk.path("node_modules")).unwrap();
+        desk
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -44,15 +55,27 @@ impl Desk {
 
     /// Cargo, as an author runs it beside.
     pub(crate) fn cargo_in(&self, folder: &str, arguments: &[&str]) -> Done {
-        let mut cargo = Command::new("cargo");
-        cargo.args(arguments).current_dir(self.path(folder));
-        self.settle(&mut cargo);
-        done(cargo.output())
+        self.run_in(folder, "cargo", arguments)
+    }
+
+    /// A program that an author runs beside.
+    pub(crate) fn run_in(&self, folder: &str, program: &str, arguments: &[&str]) -> Done {
+        let own = self.programs.as_ref().map(|programs| programs.join(program)).filter(|own| own.is_file());
+        let mut program = Command::new(own.unwrap_or_else(|| program.into()));
+        program.args(arguments).current_dir(self.path(folder));
+        self.settle(&mut program);
+        done(program.output())
     }
 
     fn settle(&self, command: &mut Command) {
         // What authors build is kept between runs, because the standard library is built along on some machines.
         command.env("CARGO_TARGET_DIR", author_output()).env("XDG_CACHE_HOME", self.path("cache"));
+        // What Python compiles on the way is of no use to anybody.
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        if let Some(programs) = &self.programs {
+            let path = std::env::var("PATH").unwrap_or_default();
+            command.env("PATH", format!("{}:{path}", programs.display()));
+        }
     }
 }
 

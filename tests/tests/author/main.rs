@@ -9,6 +9,8 @@ mod cases;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
+mod languages;
+#[cfg(test)]
 mod poll;
 #[cfg(test)]
 mod tell;

@@ -38,7 +38,7 @@ enum Scenario {
 pub(crate) fn run(arguments: &Arguments, stop: &Stop) -> Result<()> {
     let real = is_root() && !arguments.stand_in;
     let metrics = arguments.scenario == Scenario::Rabbitmq;
-    prepare(Needs { real_node: real, helm: real, metrics, keda: false, ..Needs::all() })?;
+    prepare(Needs { real_node: real, helm: real, metrics, keda: false, languages: false, ..Needs::all() })?;
     let possible = if arguments.stand_in { Err("as asked for".to_owned()) } else { node::available() };
     if let Err(reason) = &possible {
         if arguments.scenario == Scenario::Rabbitmq {

@@ -1,12 +1,12 @@
-//! `bellows scaler build`: a crate → a component, by cargo or as another tool left it; then what the component says of
-//! itself, loaded as the host would load it.
+//! `bellows scaler build`: a folder → a component, by the tool of its language or as another tool left it; then what the
+//! component says of itself, loaded as the host would load it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use bellows_build::{Build, Package, Workspace};
+use bellows_build::{Build, Language, Package, Workspace};
 
 use super::about::About;
 use super::workshop::{Workshop, WorkshopArguments};
@@ -17,11 +17,12 @@ const PROFILE: &str = "release";
 /// Arguments of `bellows scaler build`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A component that `cargo component build` made, and that is as new as the sources, is taken as \
-                        it is, unless --profile is given."
+    after_help = "The language is that of the folder's manifest: Cargo.toml, package.json or pyproject.toml. A component \
+                        that `cargo component build` made, and that is as new as the sources, is taken as it is, unless \
+                        --profile is given."
 )]
 pub(super) struct BuildArguments {
-    /// Folder of the crate
+    /// Folder of the scaler
     #[arg(value_name = "FOLDER", default_value = ".")]
     folder: PathBuf,
     /// Profile of cargo to build with [default: release]
@@ -61,21 +62,46 @@ fn elsewhere(error: anyhow::Error) -> anyhow::Error {
     ))
 }
 
-/// Makes the component of the crate in `folder`. Cargo says on standard error how far it is.
+/// Makes the component of the scaler in `folder`. The language's tool says on standard error how far it is.
 pub(super) fn build(folder: &Path, profile: Option<&str>) -> anyhow::Result<Built> {
     let folder = fs::canonicalize(folder).with_context(|| format!("there is no folder {}", folder.display()))?;
-    let workspace = bellows_build::workspace(&folder).context("give the folder of a crate, or begin one with `new`")?;
-    let (package, library) = library(&workspace, &folder)?;
+    let language = bellows_build::language(&folder);
+    if language == Language::Rust {
+        return of_crate(&folder, profile);
+    }
+    if profile.is_some() {
+        bail!("--profile is cargo's, and {} is in {language}", folder.display());
+    }
+    let begins = || eprintln!("wrapping the language's engine into a component; half a minute");
+    let made = match language {
+        Language::Python => bellows_build::python(&folder, begins),
+        Language::JavaScript | Language::Rust => bellows_build::javascript(&folder, begins),
+    };
+    let component = made.with_context(|| format!("{} did not build", folder.display()))?;
+    Ok(Built { component, taken: None })
+}
+
+/// Where what is built of a folder goes.
+pub(super) fn output(folder: &Path) -> anyhow::Result<PathBuf> {
+    match bellows_build::language(folder) {
+        Language::Rust => Ok(bellows_build::workspace(folder)?.output),
+        Language::JavaScript | Language::Python => Ok(folder.join("target")),
+    }
+}
+
+fn of_crate(folder: &Path, profile: Option<&str>) -> anyhow::Result<Built> {
+    let workspace = bellows_build::workspace(folder).context("give the folder of a scaler, or begin one with `new`")?;
+    let (package, library) = library(&workspace, folder)?;
     let component = workspace.output.join("components").join(format!("{}.wasm", package.name));
     if profile.is_none()
-        && let Some(found) = bellows_build::already_built(&workspace.output, library, &folder)?
+        && let Some(found) = bellows_build::already_built(&workspace.output, library, folder)?
     {
         bellows_build::encode_anew(&found, &component)?;
         return Ok(Built { component, taken: Some(found) });
     }
     let profile = profile.unwrap_or(PROFILE);
     let build = Build { root: &workspace.root, output: &workspace.output, profile, quiet: false };
-    let toolchain = bellows_build::toolchain(&folder)?;
+    let toolchain = bellows_build::toolchain(folder)?;
     if build.builds_standard_library(toolchain) {
         eprintln!("building the standard library for WebAssembly first, once; 1 to 2 minutes");
     }

@@ -8,11 +8,12 @@ use std::{fs, io};
 
 use anyhow::{Context, bail};
 
+mod script;
 mod sdk;
 mod template;
 
 use sdk::Sdk;
-use template::Over;
+use template::{Files, Over};
 
 /// Longest name: what a label of Kubernetes may have.
 const NAME_BYTES_MAX: usize = 63;
@@ -21,7 +22,7 @@ const NAME_BYTES_MAX: usize = 63;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Then: cd NAME && bellows scaler test")]
 pub(super) struct NewArguments {
-    /// Name of the crate, of the trigger type, and of the folder, which is made here
+    /// Name of the scaler, of the trigger type, and of the folder, which is made here
     #[arg(value_name = "NAME")]
     name: String,
     /// Language to write it in
@@ -30,18 +31,19 @@ pub(super) struct NewArguments {
     /// What it asks
     #[arg(long, value_name = "SOURCE", default_value = "redis")]
     over: Over,
-    /// Where the SDK is: a folder, a Git URL, or a version [default: the checkout that this program was built of]
+    /// Where the SDK for Rust is: a folder, a Git URL, or a version [default: the checkout that this program was built of];
+    /// those for other languages are copied into the new folder
     #[arg(long, value_name = "FOLDER|URL|VERSION")]
     sdk: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Language {
-    /// The language of the SDK
+    /// The language of the host: the smallest components
     Rust,
-    /// Refused
+    /// Wrapped by componentize-js
     Javascript,
-    /// Refused
+    /// Wrapped by componentize-py
     Python,
     /// Refused
     Go,
@@ -51,16 +53,14 @@ enum Language {
 pub(super) fn run(arguments: &NewArguments) -> anyhow::Result<ExitCode> {
     let name = &arguments.name;
     judge(name)?;
-    if arguments.language != Language::Rust {
-        let language = format!("{:?}", arguments.language).to_lowercase();
-        bail!(
-            "--language {language} is not supported by this release of Bellows: its SDK is for Rust; a component of any \
-             language that serves the contract in wit/ and imports no WASI is loaded all the same"
-        );
-    }
-    let sdk = match &arguments.sdk {
-        Some(given) => Sdk::parse(given)?,
-        None => Sdk::of_checkout()?,
+    let begun = match arguments.language {
+        Language::Rust => in_rust(arguments)?,
+        Language::Javascript => in_script(arguments, &script::JAVASCRIPT)?,
+        Language::Python => in_script(arguments, &script::PYTHON)?,
+        Language::Go => bail!(
+            "--language go is not supported by this release of Bellows: its SDKs are for rust, javascript and python; a \
+             component of any language that serves the contract in wit/ and imports no WASI is loaded all the same"
+        ),
     };
     let folder = PathBuf::from(name);
     match fs::create_dir(&folder) {
@@ -69,20 +69,55 @@ pub(super) fn run(arguments: &NewArguments) -> anyhow::Result<ExitCode> {
         }
         made => made.with_context(|| format!("cannot make {}", folder.display()))?,
     }
-    for (path, text) in arguments.over.files(name, &sdk) {
+    for (path, text) in begun.files {
         write(&folder.join(path), &text)?;
     }
-    println!("{name} is begun, over {}; the SDK is {sdk}", arguments.over.label());
-    if let Sdk::Folder(_) = sdk {
-        println!(
-            "before others build it, name the SDK in Cargo.toml by its Git URL: that folder is on this machine only"
-        );
+    println!("{name} is begun, over {}; the SDK is {}", arguments.over.label(), begun.sdk);
+    if let Some(hint) = begun.hint {
+        println!("{hint}");
     }
-    println!("next: cd {name} && bellows scaler test");
+    println!("next: cd {name}{} && bellows scaler test", begun.install);
     Ok(ExitCode::SUCCESS)
 }
 
-/// A name that a crate, a trigger type and a metric can have.
+/// What is to be written and told.
+struct Begun {
+    files: Files,
+    /// Where the SDK comes from.
+    sdk: String,
+    hint: Option<&'static str>,
+    /// What has to be done before the first build, as part of a line for a shell.
+    install: String,
+}
+
+fn in_rust(arguments: &NewArguments) -> anyhow::Result<Begun> {
+    let sdk = match &arguments.sdk {
+        Some(given) => Sdk::parse(given)?,
+        None => Sdk::of_checkout()?,
+    };
+    let local = matches!(sdk, Sdk::Folder(_));
+    let hint = "before others build it, name the SDK in Cargo.toml by its Git URL: that folder is on this machine only";
+    Ok(Begun {
+        files: arguments.over.files(&arguments.name, &sdk),
+        sdk: sdk.to_string(),
+        hint: local.then_some(hint),
+        install: String::new(),
+    })
+}
+
+fn in_script(arguments: &NewArguments, language: &script::Language) -> anyhow::Result<Begun> {
+    if arguments.sdk.is_some() {
+        bail!("--sdk is for rust: a scaler in {} has its SDK copied into its folder", language.label);
+    }
+    Ok(Begun {
+        files: language.files(arguments.over, &arguments.name)?,
+        sdk: "the copy in bellows/".to_owned(),
+        hint: None,
+        install: format!(" && {}", language.install),
+    })
+}
+
+/// A name that a package, a trigger type and a metric can have.
 fn judge(name: &str) -> anyhow::Result<()> {
     let letters = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
     let sound = name.starts_with(|letter: char| letter.is_ascii_lowercase())

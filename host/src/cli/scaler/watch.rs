@@ -10,18 +10,19 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 
+use super::build;
 use super::subject::Subject;
 use super::test::{Tried, attempt, line, summary};
 use super::workshop::{Workshop, WorkshopArguments};
 use crate::rehearse::Miss;
 
-/// How often sources are looked at. A crate has some dozens of files: a look costs less than a millisecond.
+/// How often sources are looked at. A scaler has some dozens of files: a look costs less than a millisecond.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Arguments of `bellows scaler watch`.
 #[derive(Debug, clap::Args)]
 pub(super) struct WatchArguments {
-    /// Folder of the crate
+    /// Folder of the scaler
     #[arg(value_name = "FOLDER", default_value = ".")]
     folder: PathBuf,
     /// File of cases [default: cases.toml of the folder]
@@ -37,9 +38,9 @@ type Results = BTreeMap<String, Vec<Miss>>;
 /// Runs until it is interrupted.
 pub(super) fn run(arguments: &WatchArguments) -> anyhow::Result<ExitCode> {
     if !arguments.folder.is_dir() {
-        bail!("there is no folder {}: watched is a crate", arguments.folder.display());
+        bail!("there is no folder {}: watched is the folder of a scaler", arguments.folder.display());
     }
-    let output = bellows_build::workspace(&arguments.folder)?.output;
+    let output = build::output(&arguments.folder)?;
     let workshop = Workshop::open(arguments.workshop.folder()?)?;
     let mut before: Option<Results> = None;
     loop {

@@ -19,13 +19,21 @@ pub(super) enum Over {
     Nothing,
 }
 
+/// The files of a scaler, by their paths in its folder.
+pub(super) type Files = Vec<(&'static str, String)>;
+
 /// What differs from source to source.
-struct Template {
-    label: &'static str,
-    summary: &'static str,
+pub(super) struct Template {
+    pub(super) label: &'static str,
+    pub(super) summary: &'static str,
     code: &'static str,
-    cases: &'static str,
-    example: &'static str,
+    pub(super) cases: &'static str,
+    pub(super) example: &'static str,
+}
+
+/// A text with its tokens filled in.
+pub(super) fn filled(text: &str, tokens: &[(&str, &str)]) -> String {
+    tokens.iter().fold(text.to_owned(), |text, (token, value)| text.replace(token, value))
 }
 
 macro_rules! template {
@@ -41,7 +49,7 @@ macro_rules! template {
 }
 
 impl Over {
-    fn template(self) -> Template {
+    pub(super) fn template(self) -> Template {
         match self {
             Self::Redis => template!("redis", "Scales on the length of a Redis list."),
             Self::Http => template!("http", "Scales on a number in the answer of an HTTP API."),
@@ -57,8 +65,8 @@ impl Over {
         self.template().label
     }
 
-    /// All files, by their paths in the folder.
-    pub(super) fn files(self, name: &str, sdk: &Sdk) -> Vec<(&'static str, String)> {
+    /// All files of a scaler in Rust.
+    pub(super) fn files(self, name: &str, sdk: &Sdk) -> Files {
         let template = self.template();
         let repository = match sdk {
             Sdk::Git(url) => url.clone(),
@@ -71,7 +79,7 @@ impl Over {
             ("@sdk@", &sdk.dependency()),
             ("@repository@", &repository),
         ];
-        let fill = |text: &str| tokens.iter().fold(text.to_owned(), |text, (token, value)| text.replace(token, value));
+        let fill = |text: &str| filled(text, &tokens);
         vec![
             ("Cargo.toml", fill(include_str!("manifest.toml"))),
             ("src/lib.rs", fill(template.code)),
