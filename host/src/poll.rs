@@ -55,7 +55,7 @@ impl Poller {
     }
 
     async fn measure(&self, poll: &Poll) -> Measured {
-        let Some(scaler) = self.scalers.by_digest(&poll.batch.scaler) else {
+        let Some((scaler, rights)) = self.scalers.by_digest(&poll.batch.scaler, &poll.batch.namespace) else {
             let gone = Failure::new(
                 FailureKind::Transient,
                 Blame::Operator,
@@ -73,6 +73,6 @@ impl Poller {
             triggers: poll.triggers.clone(),
             deadline: DEADLINE,
         };
-        scaler.measure(call).await
+        scaler.measure_with(call, rights.as_ref()).await
     }
 }

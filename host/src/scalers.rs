@@ -10,12 +10,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use bellows_core::event::Event;
+use bellows_core::rights::{Grants, Rights};
 use bellows_wasm::{Engine, Scaler};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::{Catalogue, Planner};
 use crate::serve::upstream::chain;
+
+use self::entitled::{Entitled, identity, parts};
+
+mod entitled;
 
 /// How often the folder is looked at: a listing of some hundred names.
 const LOOK: Duration = Duration::from_secs(2);
@@ -38,6 +43,8 @@ pub struct Offer {
     pub scaler: Arc<Scaler>,
     /// The namespaces that may use it; all where empty.
     pub allowed: Vec<String>,
+    /// What it may do in them.
+    pub grants: Arc<Grants>,
 }
 
 impl Offer {
@@ -53,7 +60,8 @@ pub type Rank = (jiff::Timestamp, String);
 struct Shelf {
     files: BTreeMap<PathBuf, (Stamp, Option<Arc<Scaler>>)>,
     offers: BTreeMap<Rank, Offer>,
-    retired: Vec<Arc<Scaler>>,
+    /// With the name of the Scaler that brought it.
+    retired: Vec<(Option<String>, Arc<Scaler>)>,
 }
 
 impl Shelf {
@@ -61,8 +69,8 @@ impl Shelf {
         self.files.values().filter_map(|(_, scaler)| scaler.as_ref())
     }
 
-    fn retire(&mut self, before: Option<Arc<Scaler>>) {
-        self.retired.extend(before);
+    fn retire(&mut self, by: Option<&str>, before: Option<Arc<Scaler>>) {
+        self.retired.extend(before.map(|before| (by.map(str::to_owned), before)));
         let excess = self.retired.len().saturating_sub(RETIRED_MAX);
         self.retired.drain(..excess);
     }
@@ -100,28 +108,36 @@ impl Scalers {
         }
     }
 
-    /// The component with this digest, also one that was replaced lately.
-    pub fn by_digest(&self, digest: &str) -> Option<Arc<Scaler>> {
+    /// The component that was planned under this identity, also one that was replaced lately, and its rights as they are
+    /// now: what a person took away since holds for objects that were not resolved again, too.
+    pub fn by_digest(&self, identity: &str, namespace: &str) -> Option<(Arc<Scaler>, Option<Arc<Rights>>)> {
+        let (digest, by) = parts(identity);
         self.read(|shelf| {
-            let offered = shelf.offers.values().map(|offer| &offer.scaler);
-            shelf.of_files().chain(offered).chain(&shelf.retired).find(|scaler| scaler.digest() == digest).cloned()
+            let retired = shelf.retired.iter().filter(|(before, _)| before.as_deref() == by).map(|(_, scaler)| scaler);
+            let Some(by) = by else {
+                let found = shelf.of_files().chain(retired).find(|scaler| scaler.digest() == digest);
+                return found.map(|scaler| (scaler.clone(), None));
+            };
+            let (_, offer) = shelf.offers.iter().find(|((_, name), offer)| name == by && offer.allows(namespace))?;
+            let mut found = std::iter::once(&offer.scaler).chain(retired);
+            let scaler = found.find(|scaler| scaler.digest() == digest)?;
+            Some((scaler.clone(), Some(offer.grants.of(namespace).clone())))
         })
     }
 
     /// Puts a Scaler's component into service, in the place of the one that it brought before.
     pub fn offer(&self, rank: Rank, offer: Offer) {
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        let before = shelf.offers.insert(rank, offer);
-        shelf.retire(before.map(|before| before.scaler));
+        let (name, digest) = (rank.1.clone(), offer.scaler.digest().to_owned());
+        let before = shelf.offers.insert(rank, offer).map(|before| before.scaler);
+        shelf.retire(Some(&name), before.filter(|before| before.digest() != digest));
     }
 
-    /// Takes a Scaler's component out of service. Whether it brought one.
+    /// Takes a Scaler's component out of service, at once and with all that it brought before. Whether it brought one.
     pub fn withdraw(&self, rank: &Rank) -> bool {
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        let before = shelf.offers.remove(rank);
-        let was_there = before.is_some();
-        shelf.retire(before.map(|before| before.scaler));
-        was_there
+        shelf.retired.retain(|(by, _)| by.as_deref() != Some(rank.1.as_str()));
+        shelf.offers.remove(rank).is_some()
     }
 
     /// Who serves a trigger type before the Scaler of this rank, in the words of a message.
@@ -178,7 +194,7 @@ impl Scalers {
         let before = shelf.files.remove(&path).and_then(|(_, scaler)| scaler);
         let current = match loaded {
             Some(scaler) => {
-                shelf.retire(before);
+                shelf.retire(None, before);
                 Some(scaler)
             }
             None => before,
@@ -191,9 +207,13 @@ impl Catalogue for Scalers {
     /// Where two components claim a trigger type, the one whose file name comes first serves it.
     fn find(&self, namespace: &str, trigger_type: &str) -> Option<Arc<dyn Planner>> {
         self.read(|shelf| {
-            let offered = shelf.offers.values().filter(|offer| offer.allows(namespace)).map(|offer| &offer.scaler);
-            let found = shelf.of_files().chain(offered).find(|scaler| serves(scaler, trigger_type)).cloned();
-            found.map(|scaler| scaler as Arc<dyn Planner>)
+            if let Some(scaler) = shelf.of_files().find(|scaler| serves(scaler, trigger_type)) {
+                return Some(scaler.clone() as Arc<dyn Planner>);
+            }
+            let mut offered = shelf.offers.iter().filter(|(_, offer)| offer.allows(namespace));
+            let ((_, by), offer) = offered.find(|(_, offer)| serves(&offer.scaler, trigger_type))?;
+            let (scaler, rights) = (offer.scaler.clone(), offer.grants.of(namespace).clone());
+            Some(Arc::new(Entitled { identity: identity(&scaler, by), scaler, rights }) as Arc<dyn Planner>)
         })
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellows_core::event::Event;
+use bellows_core::rights::{Grants, secrets};
 use bellows_core::supply::{self, Halt, Progress, Step};
 use bellows_wasm::oci::Digest;
 use bellows_wasm::{Engine, Scaler};
@@ -133,11 +134,12 @@ impl Supply {
         let kinds = scaler.map(|scaler| scaler.description().trigger_types.iter().map(|kind| kind.name.clone()));
         let trigger_types = kinds.into_iter().flatten().collect();
         let imports = scaler.map(|scaler| scaler.imports().to_vec()).unwrap_or_default();
-        Told { progress, trigger_types, imports }
+        let rights = serving.as_ref().map(|serving| serving.grants.told(&imports, &self.engine.usual()));
+        Told { progress, trigger_types, imports, rights }
     }
 
     async fn steps(&self, wish: &Wish, serving: &mut Option<Serving>, progress: &mut Progress) -> Result<(), Halt> {
-        self.hold_to_grants(wish, serving).await?;
+        let grants = self.hold_to_grants(wish, serving).await?;
         let policy = wish.policy.clone().map_err(|written| {
             let message = format!("spec.pullPolicy {written:?} is none: give Always, IfNotPresent or Never");
             Halt::lasting(Step::Resolved, "InvalidPullPolicy", message)
@@ -183,12 +185,14 @@ impl Supply {
         }
         let prepared = self.engine.prepare(&kept.path).await.map_err(|error| refused(&error))?;
         may(prepared.imports())?;
-        let scaler = prepared.describe().await.map_err(|error| refused(&error))?;
+        let scaler = prepared.describe_with(Some(grants.anywhere())).await.map_err(|error| refused(&error))?;
+        secrets::judge(&wish.rank.1, scaler.description(), &grants)?;
         self.unclaimed(&wish.rank, &scaler)?;
         tracing::info!(scaler = wish.rank.1, digest = %found.digest, "Scaler in service");
-        self.scalers.offer(wish.rank.clone(), Offer { scaler: scaler.clone(), allowed: wish.allowed.clone() });
+        let offer = Offer { scaler: scaler.clone(), allowed: wish.allowed.clone(), grants: grants.clone() };
+        self.scalers.offer(wish.rank.clone(), offer);
         self.source.remember(&reference, kept).await;
-        *serving = Some(Serving { digest: found.digest, scaler, allowed: wish.allowed.clone() });
+        *serving = Some(Serving { digest: found.digest, scaler, allowed: wish.allowed.clone(), grants });
         self.changed().await;
         Ok(())
     }
@@ -204,23 +208,27 @@ impl Supply {
     }
 
     /// What a person takes away is taken away at once, before anything is asked of a registry.
-    async fn hold_to_grants(&self, wish: &Wish, serving: &mut Option<Serving>) -> Result<(), Halt> {
+    async fn hold_to_grants(&self, wish: &Wish, serving: &mut Option<Serving>) -> Result<Arc<Grants>, Halt> {
         if let Some(problem) = supply::unknown_grants(&wish.granted).next() {
             return Err(Halt::lasting(Step::Granted, "UnknownCapability", problem.to_string()));
         }
-        let Some(before) = serving else { return Ok(()) };
-        if let Err(halt) = supply::judge_grants(&wish.rank.1, before.scaler.imports(), &wish.granted) {
+        let name = &wish.rank.1;
+        let grants = Arc::new(wish.grants.parse(name, self.engine.ceiling())?);
+        let Some(before) = serving else { return Ok(grants) };
+        let judged = supply::judge_grants(name, before.scaler.imports(), &wish.granted);
+        if let Err(halt) = judged.and_then(|()| secrets::judge(name, before.scaler.description(), &grants)) {
             *serving = None;
             self.withdraw(&wish.rank).await;
             return Err(halt);
         }
-        if before.allowed != wish.allowed {
+        if before.allowed != wish.allowed || before.grants != grants {
             before.allowed.clone_from(&wish.allowed);
-            let offer = Offer { scaler: before.scaler.clone(), allowed: wish.allowed.clone() };
+            before.grants = grants.clone();
+            let offer = Offer { scaler: before.scaler.clone(), allowed: wish.allowed.clone(), grants: grants.clone() };
             self.scalers.offer(wish.rank.clone(), offer);
             self.changed().await;
         }
-        Ok(())
+        Ok(grants)
     }
 }
 
@@ -229,6 +237,7 @@ struct Serving {
     digest: Digest,
     scaler: Arc<Scaler>,
     allowed: Vec<String>,
+    grants: Arc<Grants>,
 }
 
 impl Serving {
