@@ -19,24 +19,24 @@ fn run(stage: &Stage, command: &[&str]) -> Result<()> {
 }
 
 /// A component of ours under a name of the registry.
-fn push(stage: &Stage, component: &str, repository: &str) -> Result<String> {
+pub(crate) fn push(stage: &Stage, component: &str, repository: &str) -> Result<String> {
     let reference = format!("{}/{repository}", stage.registry.address());
     run(stage, &["push", component, &reference])?;
     Ok(reference)
 }
 
-fn example(name: &str) -> String {
+pub(crate) fn example(name: &str) -> String {
     paths::examples().join(name).display().to_string()
 }
 
-fn scaler(stage: &Stage, name: &str, spec: &Value) -> Result<()> {
+pub(crate) fn scaler(stage: &Stage, name: &str, spec: &Value) -> Result<()> {
     let manifest =
         json!({"apiVersion": "bellows.dev/v1alpha1", "kind": "Scaler", "metadata": {"name": name}, "spec": spec});
     stage.api.apply("scalers", &manifest).map(drop)
 }
 
 /// Waits until a condition has this status and reason, and says its message.
-fn until(room: &Room<'_>, name: &str, kind: &str, (status, reason): (&str, &str)) -> Result<String> {
+pub(crate) fn until(room: &Room<'_>, name: &str, kind: &str, (status, reason): (&str, &str)) -> Result<String> {
     room.until(&format!("{kind} of Scaler {name} is {status} {reason}"), || {
         let told = told(&room.stage.api.get("scalers", "", name)?, kind)?;
         ensure!(told.0 == status && told.1 == reason, "it is {told:?}");
@@ -149,7 +149,7 @@ pub(crate) fn moved(stage: &Stage) -> Result<()> {
     let room = Room::open(stage, "supply-moved")?;
     let component = |name: &str| paths::scalers().join(name).display().to_string();
     let image = push(stage, &component("metrics-api.wasm"), "team/moved:1")?;
-    let grants = json!({"capabilities": ["amqp", "http"]});
+    let grants = json!({"capabilities": ["amqp", "http"], "secrets": ["protocol", "vhostName"]});
     scaler(stage, "moved", &json!({"image": image, "interval": 10, "grants": grants}))?;
     let serves = |kinds: &str| {
         room.until(&format!("Scaler moved serves {kinds}"), || {
