@@ -272,6 +272,22 @@ spec:
     }
 
     #[test]
+    fn what_a_scaler_grants_is_checked_and_a_ceiling_that_may_be_higher_is_warned_of() {
+        let text = "apiVersion: bellows.dev/v1alpha1\nkind: Scaler\nmetadata: {name: queue}\nspec:\n  image: a.example/b:1\n  \
+                    grants:\n    hosts: ['redis:6379']\n    ports: [6379, 9-8]\n    redisCommands: [KEYS]\n  \
+                    limits: {memory: 65Mi, processorTime: 100, hostCalls: 10}\n";
+        let report = check_text(text, None);
+        let said: Vec<_> = report.findings.iter().map(|finding| (finding.severity, finding.field.as_str())).collect();
+        let expected = [
+            (Severity::Problem, "spec.grants.hosts[0]"),
+            (Severity::Problem, "spec.grants.ports[1]"),
+            (Severity::Problem, "spec.grants.redisCommands[0]"),
+            (Severity::Warning, "spec.limits.memory"),
+        ];
+        assert_eq!(said, expected, "{:?}", report.findings);
+    }
+
+    #[test]
     fn all_mistakes_are_named_at_once() {
         let text = OBJECT
             .replace("  name: web", "  name: web_1")

@@ -9,6 +9,7 @@ use bellows_core::draft::{self, Draft, TriggerDraft};
 use bellows_core::event::Refusal;
 use bellows_core::parameter::{self, Sources};
 use bellows_core::problem::Problem;
+use bellows_core::rights::Rights;
 use bellows_core::scaler::{Description, Metric, Trigger};
 use bellows_core::workload::{ObjectKey, Planned, Target, Workload};
 use bellows_wasm::PlanError;
@@ -65,8 +66,13 @@ pub trait Witness: Send + Sync {
 
 /// A scaler, as far as planning needs it.
 pub trait Planner: Send + Sync {
-    /// Digest of the component.
+    /// What its polls find it by: the digest of the component, and who brings it.
     fn digest(&self) -> &str;
+
+    /// What it may do; `None` where nothing restricts it.
+    fn rights(&self) -> Option<&Rights> {
+        None
+    }
 
     /// What it is.
     fn description(&self) -> &Description;
@@ -222,6 +228,11 @@ async fn plan_with(
     // A variable or a key may appear without the manifest changing, because it belongs to something else.
     let retry = variables(draft).next().is_some() || draft.authentication.is_some();
     let settings = parameter::resolve(kind, &sources).map_err(|problems| Refusal { problems, retry })?;
+    // Grants change with a Scaler, and then every object is planned anew.
+    let missing = scaler.rights().map(|rights| rights.judge(kind, &sources, &settings.connections));
+    if let Some(problems) = missing.filter(|problems| !problems.is_empty()) {
+        return Err(Refusal { problems, retry });
+    }
     let trigger = Trigger {
         id: format!("{key}/{index}"),
         trigger_type: draft.kind.clone(),
@@ -524,6 +535,61 @@ mod tests {
         let told = "spec.triggers[0].type: no scaler is loaded that serves trigger type queue; loaded: ";
         assert_eq!(refused(&draft, None, &loaded()).await, (vec![format!("{told}list")], true));
         assert_eq!(refused(&draft, None, &Loaded(None)).await, (vec![format!("{told}none")], true));
+    }
+
+    /// The same lists, brought by a Scaler that grants this.
+    struct Granted(Arc<Lists>, Arc<Rights>);
+
+    impl Planner for Granted {
+        fn digest(&self) -> &str {
+            "d1@queue"
+        }
+
+        fn rights(&self) -> Option<&Rights> {
+            Some(&self.1)
+        }
+
+        fn description(&self) -> &Description {
+            self.0.description()
+        }
+
+        fn plan<'call>(&'call self, trigger: &'call Trigger) -> BoxFuture<'call, Result<Vec<Metric>, PlanError>> {
+            self.0.plan(trigger)
+        }
+    }
+
+    struct Brought(Arc<Granted>);
+
+    impl Catalogue for Brought {
+        fn find(&self, _object: &ObjectKey, _pin: Option<&str>, _trigger_type: &str) -> Option<Choice> {
+            Some(Choice { planner: self.0.clone(), beside: None })
+        }
+
+        fn served(&self, _namespace: &str) -> Vec<String> {
+            vec!["list".to_owned()]
+        }
+    }
+
+    #[tokio::test]
+    async fn what_an_authentication_gives_enters_a_component_of_a_scaler_only_where_it_is_granted() {
+        use bellows_core::rights::{Ceiling, GrantsDraft, PartDraft};
+
+        let mut draft = draft(&[]);
+        draft.triggers[0].authentication = Some(AuthenticationDraft { kind: None, name: "login".into() });
+        let given = [Credentials { values: [("listName".to_owned(), "jobs".to_owned())].into(), problems: Vec::new() }];
+        let surroundings = Surroundings { environment: None, credentials: &given };
+        let planned = async |secrets: &[&str]| {
+            let secrets = Some(secrets.iter().map(|name| (*name).to_owned()).collect());
+            let all = PartDraft { secrets, ..PartDraft::default() };
+            let grants = GrantsDraft { all, ..GrantsDraft::default() }.parse("queue", &Ceiling::NONE).unwrap();
+            let catalogue = Brought(Arc::new(Granted(loaded().0.unwrap(), grants.of("shop").clone())));
+            let key = ObjectKey::new("shop", "web");
+            plan_trigger(&key, None, (0, &draft.triggers[0]), surroundings, &catalogue).await
+        };
+        let told = planned(&[]).await.unwrap_err().problems[0].to_string();
+        assert!(told.starts_with("authenticationRef: listName would enter the component itself"), "{told}");
+        assert!(told.contains("kubectl patch scaler queue --type json"), "{told}");
+        assert_eq!(&*planned(&["listName"]).await.unwrap().scaler, "d1@queue");
     }
 
     #[tokio::test]

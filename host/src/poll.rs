@@ -56,7 +56,7 @@ impl Poller {
     }
 
     async fn measure(&self, poll: &Poll) -> Measured {
-        let Some(scaler) = self.scalers.by_digest(&poll.batch.scaler) else {
+        let Some(found) = self.scalers.of_poll(&poll.batch.scaler, &poll.batch.namespace) else {
             let gone = Failure::new(
                 FailureKind::Transient,
                 Blame::Operator,
@@ -74,9 +74,9 @@ impl Poller {
             triggers: poll.triggers.clone(),
             deadline: DEADLINE,
         };
-        match self.scalers.trial(scaler.digest()) {
-            Some(trial) => trial.measure(&scaler, call).await,
-            None => scaler.measure(call).await,
+        match found.trial {
+            Some(trial) => trial.measure(&found.scaler, call, found.rights.as_ref()).await,
+            None => found.scaler.measure_with(call, found.rights.as_ref()).await,
         }
     }
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use bellows_core::event::Event;
+use bellows_core::rights::Rights;
 use bellows_core::workload::ObjectKey;
 use bellows_wasm::{Engine, Scaler};
 use tokio::sync::mpsc;
@@ -19,11 +20,14 @@ use tokio_util::sync::CancellationToken;
 use crate::plan::{Catalogue, Choice};
 use crate::serve::upstream::chain;
 
+mod entitled;
 mod offer;
 mod trial;
 
 pub use offer::Offer;
 pub use trial::Trial;
+
+use entitled::parts;
 
 /// How often the folder is looked at: a listing of some hundred names.
 const LOOK: Duration = Duration::from_secs(2);
@@ -39,6 +43,16 @@ struct Stamp {
     modified: Option<SystemTime>,
 }
 
+/// A component for a poll.
+pub struct Found {
+    /// The component.
+    pub scaler: Arc<Scaler>,
+    /// What it may do; `None` where nothing restricts it.
+    pub rights: Option<Arc<Rights>>,
+    /// The trial in which it is one of two.
+    pub trial: Option<Arc<Trial>>,
+}
+
 /// Who comes first of several Scalers that claim a trigger type: the oldest, and of two as old the first by name.
 pub type Rank = (jiff::Timestamp, String);
 
@@ -46,9 +60,10 @@ pub type Rank = (jiff::Timestamp, String);
 struct Shelf {
     files: BTreeMap<PathBuf, (Stamp, Option<Arc<Scaler>>)>,
     offers: BTreeMap<Rank, Offer>,
-    retired: Vec<Arc<Scaler>>,
-    /// Trials that ended lately, for objects that were not resolved again yet.
-    ended: Vec<Arc<Trial>>,
+    /// With the name of the Scaler that brought it.
+    retired: Vec<(Option<String>, Arc<Scaler>)>,
+    /// Trials that ended lately, for objects that were not resolved again yet; by the Scalers that brought them.
+    ended: Vec<(String, Arc<Trial>)>,
 }
 
 impl Shelf {
@@ -56,16 +71,16 @@ impl Shelf {
         self.files.values().filter_map(|(_, scaler)| scaler.as_ref())
     }
 
-    /// What of `before` serves nobody any more is kept for a while.
-    fn retire(&mut self, before: impl IntoIterator<Item = Arc<Scaler>>) {
-        self.retired.extend(before);
+    /// What serves nobody any more is kept for a while.
+    fn retire(&mut self, by: Option<&str>, before: impl IntoIterator<Item = Arc<Scaler>>) {
+        self.retired.extend(before.into_iter().map(|before| (by.map(str::to_owned), before)));
         let excess = self.retired.len().saturating_sub(RETIRED_MAX);
         self.retired.drain(..excess);
     }
 
-    fn retire_offer(&mut self, before: Offer) {
-        self.retire(before.scalers().cloned());
-        self.ended.extend(before.trial);
+    fn retire_offer(&mut self, by: &str, before: Offer) {
+        self.retire(Some(by), before.scalers().cloned());
+        self.ended.extend(before.trial.map(|trial| (by.to_owned(), trial)));
         let excess = self.ended.len().saturating_sub(RETIRED_MAX);
         self.ended.drain(..excess);
     }
@@ -76,9 +91,23 @@ impl Shelf {
         named.map(|(_, offer)| offer).find(|offer| offer.allows(namespace))
     }
 
-    /// The offers that a namespace may use, but for those that must be pinned.
-    fn open_to(&self, namespace: &str) -> impl Iterator<Item = &Offer> {
-        self.offers.values().filter(move |offer| offer.allows(namespace) && !offer.pinned_only)
+    /// What a Scaler brings, or brought lately, under a digest.
+    fn brought(&self, by: &str, digest: &str, namespace: &str) -> Option<Found> {
+        let offer = self.named(by, namespace)?;
+        let retired = self.retired.iter().filter(|(before, _)| before.as_deref() == Some(by)).map(|(_, scaler)| scaler);
+        let scaler = offer.scalers().chain(retired).find(|scaler| scaler.digest() == digest)?.clone();
+        let of = |trial: &&Arc<Trial>| trial.newer.digest() == digest || trial.older.digest() == digest;
+        // One that ended concerns the newer component alone: the older one serves again, or no longer.
+        let ended = self.ended.iter().rev().filter(|(before, _)| before == by).map(|(_, trial)| trial);
+        let ended = ended.filter(|trial| trial.newer.digest() == digest);
+        let trial = offer.trial.iter().filter(of).chain(ended).next().cloned();
+        Some(Found { scaler, rights: Some(offer.grants.of(namespace).clone()), trial })
+    }
+
+    /// The offers that a namespace may use, but for those that must be pinned; each with the name of its Scaler.
+    fn open_to(&self, namespace: &str) -> impl Iterator<Item = (&str, &Offer)> {
+        let open = self.offers.iter().filter(move |(_, offer)| offer.allows(namespace) && !offer.pinned_only);
+        open.map(|((_, name), offer)| (name.as_str(), offer))
     }
 }
 
@@ -114,40 +143,35 @@ impl Scalers {
         }
     }
 
-    /// The component with this digest, also one that was replaced lately.
-    pub fn by_digest(&self, digest: &str) -> Option<Arc<Scaler>> {
+    /// The component that was planned under this identity, also one that was replaced lately, and its rights as they are
+    /// now: what a person took away since holds for objects that were not resolved again, too.
+    pub fn of_poll(&self, identity: &str, namespace: &str) -> Option<Found> {
+        let (digest, by) = parts(identity);
         self.read(|shelf| {
-            let offered = shelf.offers.values().flat_map(Offer::scalers);
-            shelf.of_files().chain(offered).chain(&shelf.retired).find(|scaler| scaler.digest() == digest).cloned()
-        })
-    }
-
-    /// The trial in which the component with this digest is one of the two, also one that ended lately.
-    pub fn trial(&self, digest: &str) -> Option<Arc<Trial>> {
-        self.read(|shelf| {
-            let under_way = shelf.offers.values().filter_map(|offer| offer.trial.as_ref());
-            let of = |trial: &&Arc<Trial>| trial.newer.digest() == digest || trial.older.digest() == digest;
-            // One that ended concerns the newer component alone: the older one serves again, or no longer.
-            let ended = shelf.ended.iter().rev().filter(|trial| trial.newer.digest() == digest);
-            under_way.filter(of).chain(ended).next().cloned()
+            let Some(by) = by else {
+                let retired = shelf.retired.iter().filter(|(by, _)| by.is_none()).map(|(_, scaler)| scaler);
+                let found = shelf.of_files().chain(retired).find(|scaler| scaler.digest() == digest)?;
+                return Some(Found { scaler: found.clone(), rights: None, trial: None });
+            };
+            shelf.brought(by, digest, namespace)
         })
     }
 
     /// Puts a Scaler's component into service, in the place of the one that it brought before.
     pub fn offer(&self, rank: Rank, offer: Offer) {
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
+        let name = rank.1.clone();
         if let Some(before) = shelf.offers.insert(rank, offer) {
-            shelf.retire_offer(before);
+            shelf.retire_offer(&name, before);
         }
     }
 
-    /// Takes a Scaler's component out of service. Whether it brought one.
+    /// Takes a Scaler's component out of service, at once and with all that it brought before. Whether it brought one.
     pub fn withdraw(&self, rank: &Rank) -> bool {
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        let before = shelf.offers.remove(rank);
-        let was_there = before.is_some();
-        before.into_iter().for_each(|before| shelf.retire_offer(before));
-        was_there
+        shelf.retired.retain(|(by, _)| by.as_deref() != Some(rank.1.as_str()));
+        shelf.ended.retain(|(by, _)| *by != rank.1);
+        shelf.offers.remove(rank).is_some()
     }
 
     /// Who serves a trigger type before the Scaler of this rank, in the words of a message.
@@ -204,7 +228,7 @@ impl Scalers {
         let before = shelf.files.remove(&path).and_then(|(_, scaler)| scaler);
         let current = match loaded {
             Some(scaler) => {
-                shelf.retire(before);
+                shelf.retire(None, before);
                 Some(scaler)
             }
             None => before,
@@ -218,19 +242,20 @@ impl Catalogue for Scalers {
     fn find(&self, object: &ObjectKey, pin: Option<&str>, trigger_type: &str) -> Option<Choice> {
         let namespace = &*object.namespace;
         self.read(|shelf| {
-            let pinned = pin.and_then(|name| shelf.named(name, namespace));
+            let pinned = || pin.and_then(|name| shelf.named(name, namespace)?.choose(name, object, trigger_type));
             let of_files = || {
                 let scaler = shelf.of_files().find(|scaler| serves(scaler, trigger_type))?;
                 Some(Choice { planner: scaler.clone(), beside: None })
             };
-            let offered = |offer: &Offer| offer.choose(object, trigger_type);
-            pinned.and_then(offered).or_else(of_files).or_else(|| shelf.open_to(namespace).find_map(offered))
+            let mut open = shelf.open_to(namespace);
+            let mut offered = || open.find_map(|(name, offer)| offer.choose(name, object, trigger_type));
+            pinned().or_else(of_files).or_else(&mut offered)
         })
     }
 
     fn served(&self, namespace: &str) -> Vec<String> {
         self.read(|shelf| {
-            let offered = shelf.open_to(namespace).map(|offer| &offer.scaler);
+            let offered = shelf.open_to(namespace).map(|(_, offer)| &offer.scaler);
             let mut names: Vec<_> = shelf.of_files().chain(offered).flat_map(types).collect();
             names.sort();
             names.dedup();

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bellows_core::event::Event;
+use bellows_core::rights::{Grants, secrets};
 use bellows_core::supply::{self, Halt, Progress, Step};
 use bellows_wasm::oci::{Digest, Kept};
 use bellows_wasm::{Engine, Scaler};
@@ -116,12 +117,12 @@ impl Supply {
     async fn attempt(&self, wish: &Wish, serving: &mut Option<Serving>) -> Told {
         let mut progress = Progress { verifies: wish.verification.is_some(), ..Progress::default() };
         progress.halt = self.steps(wish, serving, &mut progress).await.err();
-        told(progress, serving.as_ref())
+        self.told(progress, serving.as_ref())
     }
 
     async fn steps(&self, wish: &Wish, serving: &mut Option<Serving>, progress: &mut Progress) -> Result<(), Halt> {
-        self.hold_to_grants(wish, serving).await?;
-        let asking = Asking::of(wish, &self.source, &*self.desk).await?;
+        let grants = self.hold_to_grants(wish, serving).await?;
+        let asking = Asking::of(wish, grants, &self.source, &*self.desk).await?;
         // First of all, and without any registry, so that nothing bad stays in service while that is away.
         self.go_by_rollout(wish, serving).await?;
         let found = self.source.resolve(&asking.reference, asking.policy, asking.login()).await?;
@@ -169,7 +170,9 @@ impl Supply {
         }
         let prepared = self.engine.prepare(&kept.path).await.map_err(|error| refused(&error))?;
         may(prepared.imports())?;
-        let scaler = prepared.describe().await.map_err(|error| refused(&error))?;
+        let described = prepared.describe_with(Some(asking.grants.anywhere())).await;
+        let scaler = described.map_err(|error| refused(&error))?;
+        secrets::judge(&wish.rank.1, scaler.description(), &asking.grants)?;
         self.unclaimed(wish, &scaler)?;
         Ok((scaler, kept))
     }
@@ -189,12 +192,17 @@ impl Supply {
     }
 
     /// What a person takes away is taken away at once, before anything is asked of a registry.
-    async fn hold_to_grants(&self, wish: &Wish, serving: &mut Option<Serving>) -> Result<(), Halt> {
+    async fn hold_to_grants(&self, wish: &Wish, serving: &mut Option<Serving>) -> Result<Arc<Grants>, Halt> {
         if let Some(problem) = supply::unknown_grants(&wish.granted).next() {
             return Err(Halt::lasting(Step::Granted, "UnknownCapability", problem.to_string()));
         }
-        let Some(before) = serving else { return Ok(()) };
-        let may = |scaler: &Scaler| supply::judge_grants(&wish.rank.1, scaler.imports(), &wish.granted);
+        let name = &wish.rank.1;
+        let grants = Arc::new(wish.grants.parse(name, self.engine.ceiling())?);
+        let Some(before) = serving else { return Ok(grants) };
+        let may = |scaler: &Scaler| {
+            supply::judge_grants(name, scaler.imports(), &wish.granted)?;
+            secrets::judge(name, scaler.description(), &grants)
+        };
         if let Err(halt) = may(&before.scaler) {
             *serving = None;
             self.withdraw(&wish.rank).await;
@@ -204,11 +212,13 @@ impl Supply {
             self.abandon(wish, before).await;
             return Err(halt);
         }
-        if (&before.allowed, before.pinned_only) != (&wish.allowed, wish.pinned_only) {
+        let usable = (&before.allowed, before.pinned_only, &before.grants);
+        if usable != (&wish.allowed, wish.pinned_only, &grants) {
             (before.allowed, before.pinned_only) = (wish.allowed.clone(), wish.pinned_only);
+            before.grants = Arc::clone(&grants);
             self.offer(wish, before).await;
         }
-        Ok(())
+        Ok(grants)
     }
 
     /// Whatever is revoked, or bears no signature that counts, goes.
@@ -239,13 +249,14 @@ impl Supply {
         }
         Ok(())
     }
-}
 
-fn told(mut progress: Progress, serving: Option<&Serving>) -> Told {
-    let Some(serving) = serving else { return Told { progress, ..Told::default() } };
-    let (digest, scaler) = serving.front();
-    progress.serving = Some(digest.to_string());
-    progress.rollout = serving.rolling();
-    let trigger_types = scaler.description().trigger_types.iter().map(|kind| kind.name.clone()).collect();
-    Told { progress, trigger_types, imports: scaler.imports().to_vec() }
+    fn told(&self, mut progress: Progress, serving: Option<&Serving>) -> Told {
+        let Some(serving) = serving else { return Told { progress, ..Told::default() } };
+        let (digest, scaler) = serving.front();
+        progress.serving = Some(digest.to_string());
+        progress.rollout = serving.rolling();
+        let trigger_types = scaler.description().trigger_types.iter().map(|kind| kind.name.clone()).collect();
+        let rights = Some(serving.grants.told(scaler.imports(), &self.engine.usual()));
+        Told { progress, trigger_types, imports: scaler.imports().to_vec(), rights }
+    }
 }

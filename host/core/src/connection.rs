@@ -11,6 +11,7 @@ mod uri;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use self::http::duration;
 pub use self::http::{HttpConnection, HttpCredentials};
 pub use self::redis::RedisConnection;
 pub use amqp::AmqpConnection;
@@ -65,12 +66,17 @@ pub enum Connection {
 impl Connection {
     /// `host:port`, without credentials, for logs and messages.
     pub fn endpoint(&self) -> String {
-        let (host, port) = match self {
+        let (host, port) = self.place();
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
+    /// Host, as it was written but for brackets, and port.
+    pub fn place(&self) -> (&str, u16) {
+        match self {
             Self::Redis(redis) => (&redis.host, redis.port),
             Self::Amqp(amqp) => (&amqp.host, amqp.port),
             Self::Http(http) => (&http.host, http.port),
-        };
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        }
     }
 
     /// What it speaks.
@@ -106,7 +112,9 @@ impl Connection {
 pub fn seen_by_scaler(field: &str, value: &str) -> Option<String> {
     match field {
         "uri" => Some(uri::without_user_information(value)),
-        "vhost" | "timeout" | "auth-modes" => Some(value.to_owned()),
+        "vhost" | "timeout" => Some(value.to_owned()),
+        // Whatever else is written there is no mode, and nobody knows what it is.
+        "auth-modes" => value.split(',').all(|mode| http::MODES.contains(&mode.trim())).then(|| value.to_owned()),
         _ => None,
     }
 }

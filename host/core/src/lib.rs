@@ -21,6 +21,7 @@ pub mod name;
 pub mod parameter;
 pub mod problem;
 pub mod reading;
+pub mod rights;
 pub mod rollout;
 pub mod scaler;
 pub mod schedule;

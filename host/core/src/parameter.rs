@@ -2,6 +2,7 @@
 //! into the component, or into a connection that the component never sees.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::connection::{Connection, seen_by_scaler};
 use crate::problem::Problem;
@@ -40,12 +41,14 @@ pub fn resolve(kind: &TriggerType, sources: &Sources<'_>) -> Result<Settings, Ve
         match (value, &parameter.feeds) {
             (None, _) if parameter.required => problems.push(missing(parameter)),
             (None, _) => {}
-            // Two spellings of one thing may feed the same field: the one declared first wins.
+            // Two spellings of one thing may feed the same field: the one declared first wins. The other is not shown to
+            // the component either, because nobody reads it for what it should be.
             (Some(value), Some(feed)) => {
-                if let Some(seen) = seen_by_scaler(&feed.field, &value) {
+                let field = fields.entry(&feed.connection).or_default().entry(feed.field.clone());
+                if let (Entry::Vacant(_), Some(seen)) = (&field, seen_by_scaler(&feed.field, &value)) {
                     settings.push((parameter.name.clone(), seen));
                 }
-                fields.entry(&feed.connection).or_default().entry(feed.field.clone()).or_insert(value);
+                field.or_insert(value);
             }
             (Some(value), None) => settings.push((parameter.name.clone(), value)),
         }
@@ -164,6 +167,25 @@ mod tests {
         assert_eq!(resolved.settings, [("listName".into(), "q".into()), ("listLength".into(), "5".into())]);
         let Connection::Redis(redis) = &resolved.connections["redis"] else { panic!() };
         assert_eq!(redis.password.as_ref().map(|secret| secret.expose()), Some("p"));
+    }
+
+    #[test]
+    fn what_is_shown_of_a_connection_is_what_counts_for_it_and_no_second_spelling() {
+        let mut kind = kind();
+        let feeding = |name: &str, field: &str| {
+            let feed = crate::scaler::Feed { connection: "redis".into(), field: field.into() };
+            Parameter { name: name.into(), feeds: Some(feed), required: false, ..kind.parameters[0].clone() }
+        };
+        let more = [feeding("vhost", "vhost"), feeding("other", "vhost"), feeding("modes", "auth-modes")];
+        kind.parameters.extend(more);
+        let shown = |modes| {
+            let metadata =
+                [("listName", "q"), ("address", "a:1"), ("vhost", "v"), ("other", "s3cret"), ("modes", modes)];
+            resolve(&kind, &Sources { metadata: metadata.into(), ..Sources::default() }).unwrap().settings
+        };
+        let names = |modes| shown(modes).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(names("basic, tls"), ["listName", "listLength", "vhost", "modes"]);
+        assert_eq!(names("s3cret"), ["listName", "listLength", "vhost"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bellows_core::grant::{Cidr, EgressPolicy};
+use bellows_core::rights::Ceiling;
 use bellows_wasm::oci::{ArtifactCache, CACHE_BYTES_MAX, Registry, RegistrySettings};
 use bellows_wasm::{EngineSettings, Limits, NetworkSettings};
 
@@ -29,6 +30,7 @@ pub struct Settings {
     pub selector: Option<String>,
     pub authorities: Vec<String>,
     pub allowed: Vec<Cidr>,
+    pub ceiling: Ceiling,
     pub cluster_domain: String,
     pub name_servers: Vec<SocketAddr>,
     pub plain_http_registries: Vec<String>,
@@ -47,7 +49,7 @@ pub(super) fn engine_settings(settings: &Settings) -> anyhow::Result<EngineSetti
     Ok(EngineSettings {
         cache: settings.cache.clone(),
         compiler: compiler()?,
-        limits: Limits::default(),
+        limits: Limits { ceiling: settings.ceiling, ..Limits::default() },
         network: network(settings),
     })
 }

@@ -1,12 +1,16 @@
 //! A Scaler, checked as far as its manifest goes: what the host would say of it before it asks a registry.
 
+use bellows_core::problem::Problem;
+use bellows_core::rights::{Ceiling, GrantsDraft};
 use bellows_core::supply;
+use bellows_wasm::Limits;
 use bellows_wasm::oci::Reference;
 use serde_json::Value;
 
 use super::manifest::Manifest;
 use super::{Finding, Severity};
 use crate::crd::ScalerSpec;
+use crate::crd::scaler::draft;
 use crate::supply::{PullPolicy, policy};
 
 pub(super) const KIND: &str = "Scaler";
@@ -29,7 +33,23 @@ pub(super) fn findings(manifest: &Manifest, mut document: Value) -> Vec<Finding>
     let problems =
         spec.rollout.draft().parse().err().into_iter().flatten().map(|problem| problem.under("spec.rollout"));
     found.extend(problems.map(|problem| say(&problem.field, problem.message)));
+    found.extend(grants(manifest, &draft(spec.grants, spec.limits)));
     let problem = spec.verification.and_then(|written| policy(&written).err());
     found.extend(problem.map(|problem| say("spec.verification", problem.to_string())));
     found
+}
+
+/// What is wrong with grants and limits on any host; what is above the ceiling of one that was started without flags for it
+/// may be below that of theirs.
+fn grants(manifest: &Manifest, draft: &GrantsDraft) -> Vec<Finding> {
+    let say = |severity, problem: Problem| Finding::new(manifest, severity, &problem.field, problem.message);
+    let problems = |ceiling: &Ceiling| {
+        let refused = draft.parse("", ceiling).err();
+        refused.map(|refused| [refused.wrong, refused.above].concat()).unwrap_or_default()
+    };
+    let anywhere = problems(&Ceiling::NONE);
+    let mut here = problems(&Limits::default().ceiling);
+    here.retain(|problem| !anywhere.contains(problem));
+    let anywhere = anywhere.into_iter().map(|problem| say(Severity::Problem, problem));
+    anywhere.chain(here.into_iter().map(|problem| say(Severity::Warning, problem))).collect()
 }

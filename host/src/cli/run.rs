@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use bellows_core::grant::Cidr;
+use bellows_core::rights::{Ceiling, bytes, time};
 
 use crate::app::{self, Settings};
 use crate::telemetry::{self, LogFormat};
@@ -34,6 +36,15 @@ pub struct RunArguments {
     /// Let scalers reach addresses that are refused otherwise (loopback, link-local, metadata, multicast); may be repeated
     #[arg(long, value_name = "CIDR")]
     allow_egress: Vec<Cidr>,
+    /// Most memory that a Scaler may be allowed for its component (spec.limits.memory), 1Gi at most
+    #[arg(long, value_name = "QUANTITY", default_value = "64Mi", value_parser = memory)]
+    scaler_memory_max: u64,
+    /// Most time that it may be allowed to compute in one call (spec.limits.processorTime), 5s at most
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = processor_time)]
+    scaler_processor_time_max: Duration,
+    /// Most calls of the host that it may be allowed in one call (spec.limits.hostCalls)
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    scaler_host_calls_max: u32,
     /// Registry that is asked without encryption, as a Scaler's image names it; may be repeated
     #[arg(long, value_name = "HOST[:PORT]")]
     plain_http_registry: Vec<String>,
@@ -79,6 +90,21 @@ pub struct RunArguments {
     log_format: LogFormat,
 }
 
+/// As much as all components may have together.
+const MEMORY_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// A poll ends after 7 s, and its source needs some of them.
+const PROCESSOR_TIME_MAX: Duration = Duration::from_secs(5);
+
+fn memory(text: &str) -> Result<u64, String> {
+    let parsed = bytes(text).filter(|bytes| (1..=MEMORY_BYTES_MAX).contains(bytes));
+    parsed.ok_or_else(|| "give a quantity up to 1Gi without a fraction, such as 128Mi".to_owned())
+}
+
+fn processor_time(text: &str) -> Result<Duration, String> {
+    let parsed = time(text).filter(|time| !time.is_zero() && *time <= PROCESSOR_TIME_MAX);
+    parsed.ok_or_else(|| "give a time up to 5s, such as 2s or 1500ms".to_owned())
+}
+
 /// How much people are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Events {
@@ -109,6 +135,11 @@ impl RunArguments {
             allowed: self.allow_egress,
             cluster_domain: self.cluster_domain,
             name_servers: self.dns_server,
+            ceiling: Ceiling {
+                memory_bytes: self.scaler_memory_max,
+                processor_time: self.scaler_processor_time_max,
+                host_calls: self.scaler_host_calls_max,
+            },
             plain_http_registries: self.plain_http_registry,
             metrics_api: self.metrics_api,
             admin: self.admin,

@@ -7,6 +7,9 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use bellows_core::rights::{GrantsDraft, LimitsDraft, PartDraft, SomeNamespacesDraft};
+
+use super::schema;
 use super::status::Condition;
 
 /// A scaler that comes from a registry, and what it may do here.
@@ -31,6 +34,7 @@ use super::status::Condition;
     ),
     printcolumn(name = "Rollout", type_ = "integer", json_path = ".status.rollout.percent"),
     printcolumn(name = "Digest", type_ = "string", json_path = ".status.digest", priority = 1),
+    printcolumn(name = "Rights", type_ = "string", json_path = ".status.rights", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
@@ -52,6 +56,9 @@ pub struct ScalerSpec {
     /// What it may do. A scaler that imports more is not let in.
     #[serde(default)]
     pub grants: Grants,
+    /// What it may use of the host, below the host's own ceiling. What the host gives to each where absent.
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
     /// Whose signature it must bear. Nobody's when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
@@ -132,6 +139,126 @@ pub struct Grants {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub capabilities: Vec<String>,
+    /// Where its connections may lead, as the host is written in a trigger: names (redis.shop.svc), all names below one
+    /// (*.shop.svc), addresses and blocks of them (10.0.0.0/8), or * for all. Everywhere when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub hosts: Option<Vec<String>>,
+    /// The ports that they may lead to, 6379 or "8000-8999"; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::ports")]
+    pub ports: Option<Vec<NumberOrText>>,
+    /// Commands of Redis beside those that read and cost little: others that read the keys which they name. Whatever writes,
+    /// walks over keys that it does not name, runs code or waits cannot be granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub redis_commands: Option<Vec<String>>,
+    /// Parameters whose value may enter the scaler itself when a TriggerAuthentication gives it. What feeds a connection
+    /// needs no grant, because it stays in the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub secrets: Option<Vec<String>>,
+    /// Other rights for the ScaledObjects of some namespaces. A field that is given here stands there in the place of the one
+    /// above; one that is not is as above. A namespace is named once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub namespaces: Vec<SomeNamespaces>,
+}
+
+/// Rights for the ScaledObjects of some namespaces.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SomeNamespaces {
+    /// The namespaces.
+    #[schemars(length(min = 1, max = 256))]
+    pub names: Vec<String>,
+    /// Instead of the hosts above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub hosts: Option<Vec<String>>,
+    /// Instead of the ports above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::ports")]
+    pub ports: Option<Vec<NumberOrText>>,
+    /// Instead of the commands above; none when empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub redis_commands: Option<Vec<String>>,
+    /// Instead of the secrets above; none when empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub secrets: Option<Vec<String>>,
+}
+
+/// What a scaler may use.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Memory of one call: 32Mi.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::number_or_text")]
+    pub memory: Option<NumberOrText>,
+    /// Time that it may compute in one call: 500ms, or a number of milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::number_or_text")]
+    pub processor_time: Option<NumberOrText>,
+    /// Calls of the host in one call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub host_calls: Option<i32>,
+}
+
+impl Limits {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A number, or a text that says more than one.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum NumberOrText {
+    /// `6379`.
+    Number(i64),
+    /// `8000-8999`.
+    Text(String),
+}
+
+impl NumberOrText {
+    fn text(self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text,
+        }
+    }
+}
+
+fn part(
+    hosts: Option<Vec<String>>,
+    ports: Option<Vec<NumberOrText>>,
+    redis_commands: Option<Vec<String>>,
+    secrets: Option<Vec<String>>,
+) -> PartDraft {
+    let ports = ports.map(|ports| ports.into_iter().map(NumberOrText::text).collect());
+    PartDraft { hosts, ports, redis_commands, secrets }
+}
+
+/// What was written, for core to judge; the capabilities apart.
+#[must_use]
+pub fn draft(grants: Grants, limits: Limits) -> GrantsDraft {
+    let some = |some: SomeNamespaces| SomeNamespacesDraft {
+        names: some.names,
+        part: part(some.hosts, some.ports, some.redis_commands, some.secrets),
+    };
+    GrantsDraft {
+        all: part(grants.hosts, grants.ports, grants.redis_commands, grants.secrets),
+        namespaces: grants.namespaces.into_iter().map(some).collect(),
+        limits: LimitsDraft {
+            memory: limits.memory.map(NumberOrText::text),
+            processor_time: limits.processor_time.map(NumberOrText::text),
+            host_calls: limits.host_calls.map(i64::from),
+        },
+    }
 }
 
 /// How far a scaler came on its way into service.
@@ -156,6 +283,9 @@ pub struct ScalerStatus {
     /// What it imports, joined by commas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub imports: Option<String>,
+    /// What it may do at last: what it imports, as far as that is granted, below the host's ceiling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rights: Option<String>,
     /// What holds of it, one entry for each type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,

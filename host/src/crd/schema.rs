@@ -20,6 +20,21 @@ pub(super) fn date_time(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "format": "date-time" })
 }
 
+/// A number or a text.
+pub(super) fn number_or_text(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "x-kubernetes-int-or-string": true })
+}
+
+/// Ports and ranges of them.
+pub(super) fn ports(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 256,
+        "items": { "x-kubernetes-int-or-string": true }
+    })
+}
+
 /// The behavior of a HorizontalPodAutoscaler, `autoscaling/v2`.
 pub(super) fn behavior(_: &mut SchemaGenerator) -> Schema {
     let rules = |description: &str| {

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use super::FIELD_MANAGER;
 use super::call::{call, if_found};
 use super::watch::{WATCH_SECONDS, heard, patient};
-use crate::crd::Scaler;
+use crate::crd::{self, Scaler};
 use crate::supply::{Desk, News, PullPolicy, Told, Wish};
 
 /// The key of a Secret of type `kubernetes.io/dockerconfigjson`.
@@ -88,7 +88,8 @@ fn wanted(DeserializeGuard(object): DeserializeGuard<Scaler>) -> Option<News> {
         interval: spec.interval.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs),
         pull_secret: spec.pull_secret,
         verification: spec.verification,
-        granted: spec.grants.capabilities,
+        granted: spec.grants.capabilities.clone(),
+        grants: crd::scaler::draft(spec.grants, spec.limits),
         allowed: spec.allowed_namespaces,
         pinned_only: spec.pinned_only,
         rollout: spec.rollout.draft(),
@@ -154,6 +155,7 @@ impl ScalerDesk {
             })),
             "triggerTypes": joined(&told.trigger_types),
             "imports": joined(&told.imports),
+            "rights": told.rights,
             "conditions": conditions,
         }});
         let api: Api<Scaler> = Api::all(self.client.clone());

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use bellows_core::rights::Grants;
 use bellows_core::workload::ObjectKey;
 use bellows_wasm::Scaler;
 
+use super::entitled::{Entitled, identity};
 use super::{Trial, serves};
-use crate::plan::{Beside, Choice, Witness as _};
+use crate::plan::{Beside, Choice, Planner, Witness as _};
 
 /// A component that a Scaler of the cluster brings.
 #[derive(Clone)]
@@ -15,6 +17,8 @@ pub struct Offer {
     pub scaler: Arc<Scaler>,
     /// The namespaces that may use it; all where empty.
     pub allowed: Vec<String>,
+    /// What it may do in them.
+    pub grants: Arc<Grants>,
     /// Whether it serves those objects alone that pin it.
     pub pinned_only: bool,
     /// The component that is to take its place, while that is on trial.
@@ -27,9 +31,13 @@ impl Offer {
         [Some(&self.scaler), self.trial.as_ref().map(|trial| &trial.newer)].into_iter().flatten()
     }
 
-    /// Who serves a trigger type of an object, and who stands beside.
-    pub(super) fn choose(&self, object: &ObjectKey, trigger_type: &str) -> Option<Choice> {
-        let alone = |scaler: &Arc<Scaler>| Choice { planner: scaler.clone(), beside: None };
+    /// Who serves a trigger type of an object, and who stands beside; brought by the Scaler `by`.
+    pub(super) fn choose(&self, by: &str, object: &ObjectKey, trigger_type: &str) -> Option<Choice> {
+        let entitled = |scaler: &Arc<Scaler>| -> Arc<dyn Planner> {
+            let rights = self.grants.of(&object.namespace).clone();
+            Arc::new(Entitled { identity: identity(scaler, by), scaler: scaler.clone(), rights })
+        };
+        let alone = |scaler: &Arc<Scaler>| Choice { planner: entitled(scaler), beside: None };
         let Some(trial) = &self.trial else {
             return Some(&self.scaler).filter(|scaler| serves(scaler, trigger_type)).map(alone);
         };
@@ -37,8 +45,8 @@ impl Offer {
         match (serves(first, trigger_type), serves(other, trigger_type)) {
             (true, true) => {
                 let newer = Arc::ptr_eq(first, &trial.newer);
-                let beside = Beside { planner: other.clone(), newer: !newer, witness: trial.clone() };
-                Some(Choice { planner: first.clone(), beside: Some(beside) })
+                let beside = Beside { planner: entitled(other), newer: !newer, witness: trial.clone() };
+                Some(Choice { planner: entitled(first), beside: Some(beside) })
             }
             (true, false) => Some(alone(first)),
             // A type that only the newer one knows waits until that serves all.

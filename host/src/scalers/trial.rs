@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bellows_core::problem::{Problem, sentence};
 use bellows_core::reading::{Outcome, Reading};
+use bellows_core::rights::Rights;
 use bellows_core::rollout::{self, Evidence, Plan, Rollout, Tally, Verdict};
 use bellows_core::workload::ObjectKey;
 use bellows_wasm::{Call, Endpoint, Measured, Scaler};
@@ -73,19 +74,24 @@ impl Trial {
     }
 
     /// One poll by the component that serves, with what the other one has to say to it.
-    pub async fn measure(self: &Arc<Self>, serving: &Arc<Scaler>, call: Call) -> Measured {
-        let measured = serving.measure(call.clone()).await;
+    pub async fn measure(
+        self: &Arc<Self>,
+        serving: &Arc<Scaler>,
+        call: Call,
+        rights: Option<&Arc<Rights>>,
+    ) -> Measured {
+        let measured = serving.measure_with(call.clone(), rights).await;
         if serving.digest() == self.newer.digest() {
-            return self.second(measured, call).await;
+            return self.second(measured, call, rights).await;
         }
         if self.state().0 == 0 {
-            self.shadow(&measured.outcomes, call);
+            self.shadow(&measured.outcomes, call, rights);
         }
         measured
     }
 
     /// Where the newer one failed, the older one is asked, and its answer used.
-    async fn second(&self, mut measured: Measured, mut call: Call) -> Measured {
+    async fn second(&self, mut measured: Measured, mut call: Call, rights: Option<&Arc<Rights>>) -> Measured {
         let failed: Vec<usize> =
             measured.outcomes.iter().enumerate().filter(|(_, outcome)| outcome.is_err()).map(|(at, _)| at).collect();
         self.note((failed.len()..measured.outcomes.len()).map(|_| Evidence::Answered));
@@ -95,7 +101,7 @@ impl Trial {
         call.triggers = failed.iter().filter_map(|at| call.triggers.get(*at).cloned()).collect();
         // Half of the time, so that a poll and its second opinion end within three times the deadline.
         call.deadline /= 2;
-        let older = self.older.measure(call).await;
+        let older = self.older.measure_with(call, rights).await;
         for (at, outcome) in failed.into_iter().zip(older.outcomes) {
             if let (Some(place), Ok(readings)) = (measured.outcomes.get_mut(at), outcome) {
                 let failure = place.as_ref().err().map(ToString::to_string).unwrap_or_default();
@@ -112,12 +118,12 @@ impl Trial {
     }
 
     /// Asks the newer one the same in the background, and compares.
-    fn shadow(self: &Arc<Self>, outcomes: &[Outcome], call: Call) {
+    fn shadow(self: &Arc<Self>, outcomes: &[Outcome], call: Call, rights: Option<&Arc<Rights>>) {
         let Ok(place) = Arc::clone(&self.shadows).try_acquire_owned() else { return };
-        let (trial, outcomes) = (Arc::clone(self), outcomes.to_vec());
+        let (trial, outcomes, rights) = (Arc::clone(self), outcomes.to_vec(), rights.cloned());
         // The task ends with the call, which has a deadline.
         drop(tokio::spawn(async move {
-            let newer = trial.newer.measure(call).await;
+            let newer = trial.newer.measure_with(call, rights.as_ref()).await;
             trial.note(outcomes.iter().zip(&newer.outcomes).filter_map(|(older, newer)| compared(older, newer)));
             drop(place);
         }));

@@ -1,5 +1,8 @@
 //! What a Scaler asks for, read: each field of its spec as the value that the steps work with, or the field that is wrong.
 
+use std::sync::Arc;
+
+use bellows_core::rights::Grants;
 use bellows_core::supply::{Halt, Step};
 use bellows_wasm::oci::{Policy, Reference};
 
@@ -11,12 +14,14 @@ pub(super) struct Asking {
     pub(super) reference: Reference,
     /// Whose signature it must bear.
     pub(super) verification: Option<Policy>,
+    /// What it may do.
+    pub(super) grants: Arc<Grants>,
     /// Name and content of the Secret for the registry.
     secret: Option<(String, Vec<u8>)>,
 }
 
 impl Asking {
-    pub(super) async fn of(wish: &Wish, source: &Source, desk: &dyn Desk) -> Result<Self, Halt> {
+    pub(super) async fn of(wish: &Wish, grants: Arc<Grants>, source: &Source, desk: &dyn Desk) -> Result<Self, Halt> {
         let policy = wish.policy.clone().map_err(|written| {
             let message = format!("spec.pullPolicy {written:?} is none: give Always, IfNotPresent or Never");
             Halt::lasting(Step::Resolved, "InvalidPullPolicy", message)
@@ -34,7 +39,7 @@ impl Asking {
             Some(name) if policy != PullPolicy::Never => Some((name.clone(), desk.pull_secret(name).await?)),
             _ => None,
         };
-        Ok(Self { policy, reference, verification, secret })
+        Ok(Self { policy, reference, verification, grants, secret })
     }
 
     pub(super) fn login(&self) -> Option<(&str, &[u8])> {

@@ -11,7 +11,7 @@ use bellows_wasm::Scaler;
 use bellows_wasm::oci::{Digest, Kept};
 
 use super::serving::{Candidate, Serving};
-use super::{Asking, Source, Supply, Told, Wish, told};
+use super::{Asking, Source, Supply, Told, Wish};
 use crate::scalers::{Offer, Trial};
 
 impl Supply {
@@ -21,6 +21,7 @@ impl Supply {
             scaler: Arc::clone(&serving.scaler),
             allowed: serving.allowed.clone(),
             pinned_only: serving.pinned_only,
+            grants: Arc::clone(&serving.grants),
             trial: serving.candidate.as_ref().map(|candidate| Arc::clone(&candidate.trial)),
         };
         self.scalers.offer(wish.rank.clone(), offer);
@@ -39,12 +40,12 @@ impl Supply {
         // The same component in another artifact is nothing new.
         let before = serving.take().filter(|before| !plan.is_nothing() && before.scaler.digest() != scaler.digest());
         let (digest, reference) = (kept.digest, asking.reference.clone());
-        let (allowed, pinned_only) = (wish.allowed.clone(), wish.pinned_only);
+        let (allowed, pinned_only, grants) = (wish.allowed.clone(), wish.pinned_only, Arc::clone(&asking.grants));
         let next = match before {
             None => {
                 tracing::info!(scaler = wish.rank.1, %digest, "Scaler in service");
                 self.source.remember(&reference, kept).await;
-                Serving { digest, scaler, allowed, pinned_only, candidate: None }
+                Serving { digest, scaler, allowed, pinned_only, grants, candidate: None }
             }
             Some(before) => {
                 tracing::info!(scaler = wish.rank.1, older = %before.digest, %digest, "the next digest is on trial");
@@ -131,7 +132,7 @@ impl Supply {
         if let Err(halt) = self.go_by_rollout(wish, serving).await {
             progress.halt = Some(halt);
         }
-        told(progress, serving.as_ref())
+        self.told(progress, serving.as_ref())
     }
 }
 

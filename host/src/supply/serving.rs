@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bellows_core::rights::Grants;
 use bellows_core::supply::Rolling;
 use bellows_wasm::Scaler;
 use bellows_wasm::oci::{Digest, Kept, Policy, Reference};
@@ -14,6 +15,7 @@ pub(super) struct Serving {
     pub(super) scaler: Arc<Scaler>,
     pub(super) allowed: Vec<String>,
     pub(super) pinned_only: bool,
+    pub(super) grants: Arc<Grants>,
     pub(super) candidate: Option<Candidate>,
 }
 

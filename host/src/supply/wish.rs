@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use bellows_core::rights::GrantsDraft;
 use bellows_core::rollout::RolloutDraft;
 use bellows_core::supply::{Halt, Progress};
 use futures::future::BoxFuture;
@@ -55,6 +56,8 @@ pub struct Wish {
     pub verification: Option<Verification>,
     /// What it may be lent.
     pub granted: Vec<String>,
+    /// What else it may do, and use.
+    pub grants: GrantsDraft,
     /// Who may use it; all where empty.
     pub allowed: Vec<String>,
     /// Whether it serves those objects alone that pin it.
@@ -81,6 +84,8 @@ pub struct Told {
     pub trigger_types: Vec<String>,
     /// What it imports.
     pub imports: Vec<String>,
+    /// What it may do at last.
+    pub rights: Option<String>,
 }
 
 /// The cluster, as far as a supply needs it.

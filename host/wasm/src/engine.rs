@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use bellows_core::failure::Failure;
+use bellows_core::rights::{Allowance, Ceiling};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{Mutex, Semaphore};
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -158,6 +159,23 @@ impl Engine {
         self.runtime.pods.get_or_init(|| source);
     }
 
+    /// What a component may be allowed at most.
+    #[must_use]
+    pub fn ceiling(&self) -> &Ceiling {
+        &self.runtime.limits.ceiling
+    }
+
+    /// What a component has where nobody says otherwise.
+    #[must_use]
+    pub fn usual(&self) -> Ceiling {
+        let limits = self.runtime.limits.with(&Allowance::default());
+        Ceiling {
+            memory_bytes: limits.memory_bytes_max as u64,
+            processor_time: limits.processor_time_max,
+            host_calls: limits.host_calls_max,
+        }
+    }
+
     /// Reads a component, compiles it unless that was done before, judges what it imports and exports, and asks it what
     /// it is.
     pub async fn load(&self, path: &Path) -> Result<Arc<Scaler>, LoadError> {
@@ -267,7 +285,7 @@ fn start_engine(limits: &Limits) -> wasmtime::Result<wasmtime::Engine> {
         .max_tables_per_component(4)
         .max_tables_per_module(4)
         .total_stacks(INSTANCES_MAX)
-        .max_memory_size(limits.memory_bytes_max)
+        .max_memory_size(limits.largest_memory())
         .table_elements(limits.table_elements_max)
         // Interpreters describe themselves at length: 4 MiB for the component with all its core instances, however many,
         // and 1 MiB for one of them.

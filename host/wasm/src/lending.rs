@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bellows_core::connection::{AmqpConnection, Connection, HttpConnection, RedisConnection};
 use bellows_core::failure::{Blame, Failure, FailureKind, Scope};
+use bellows_core::rights::Rights;
 use futures::future::BoxFuture;
 use tokio::time::{Duration, Instant};
 
@@ -63,13 +64,16 @@ pub(crate) struct Lending {
     pub(crate) pods: Option<Arc<dyn PodSource>>,
     pub(crate) namespace: String,
     pub(crate) connections: Arc<BTreeMap<String, Connection>>,
+    /// What a Scaler of the cluster grants; `None` for a component of the host's own folder.
+    pub(crate) rights: Option<Arc<Rights>>,
     /// When questions to a source must be over; earlier than the end of the call, so that the guest can still answer.
     pub(crate) until: Instant,
     pub(crate) seen: Seen,
 }
 
 impl Lending {
-    /// The connection of that name, if it is one that `pick` knows.
+    /// The connection of that name, if it is one that `pick` knows and may be dialled. It was judged when the trigger was
+    /// planned; a grant that was taken away since holds at once.
     pub(crate) fn find<C: Clone>(
         &self,
         name: &str,
@@ -80,6 +84,9 @@ impl Lending {
         let connection = self.connections.get(name);
         let connection = connection.ok_or_else(|| wrong(format!("no connection {shown:?} is lent to this call")))?;
         let other = || wrong(format!("the connection {shown:?} speaks {:?}", connection.protocol()));
+        if let Some(Err(why)) = self.rights.as_ref().map(|rights| rights.judge_place(connection)) {
+            return Err(Failure::new(FailureKind::Denied, Blame::Operator, "not-granted", why));
+        }
         pick(connection).cloned().ok_or_else(other)
     }
 
@@ -149,5 +156,57 @@ impl HttpSource for Silent {
         _until: Instant,
     ) -> BoxFuture<'call, Vec<Result<HttpResponse, Failure>>> {
         Box::pin(std::future::ready(vec![Err(nothing()); requests.len()]))
+    }
+}
+
+/// Rights that grant these commands of Redis, and these hosts where there are any.
+#[cfg(test)]
+pub(crate) fn rights(redis_commands: &[&str], hosts: Option<&[&str]>) -> Rights {
+    use bellows_core::rights::{Ceiling, GrantsDraft, PartDraft};
+
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let all =
+        PartDraft { redis_commands: Some(words(redis_commands)), hosts: hosts.map(words), ..PartDraft::default() };
+    let grants = GrantsDraft { all, ..GrantsDraft::default() }.parse("queue", &Ceiling::NONE).unwrap();
+    Rights::clone(grants.anywhere())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lending(hosts: Option<&[&str]>) -> Lending {
+        let redis = RedisConnection {
+            host: "redis.other".into(),
+            port: 6379,
+            username: None,
+            password: None,
+            database: 0,
+            tls: None,
+        };
+        Lending {
+            sources: Sources::silent(),
+            pods: None,
+            namespace: "shop".into(),
+            connections: Arc::new([("redis".to_owned(), Connection::Redis(redis))].into()),
+            rights: Some(Arc::new(rights(&[], hosts))),
+            until: Instant::now(),
+            seen: Seen::default(),
+        }
+    }
+
+    #[test]
+    fn a_connection_to_where_nobody_granted_is_not_lent() {
+        fn pick(connection: &Connection) -> Option<&RedisConnection> {
+            if let Connection::Redis(redis) = connection { Some(redis) } else { None }
+        }
+        assert!(lending(None).find("redis", pick).is_ok());
+        assert!(lending(Some(&["*.other"])).find("redis", pick).is_ok());
+        let failure = lending(Some(&["*.shop.svc"])).find("redis", pick).unwrap_err();
+        assert_eq!(
+            (failure.kind, failure.blame, failure.code.as_str()),
+            (FailureKind::Denied, Blame::Operator, "not-granted")
+        );
+        assert!(failure.message.starts_with("hosts of Scaler queue do not allow redis.other:6379"), "{failure}");
     }
 }

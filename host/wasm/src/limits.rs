@@ -7,6 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bellows_core::rights::{Allowance, Ceiling};
 use wasmtime::{ResourceLimiter, Store, UpdateDeadline};
 
 use crate::state::State;
@@ -38,6 +39,8 @@ pub struct Limits {
     pub processor_time_max: Duration,
     /// Calls from the guest to the host in one call.
     pub host_calls_max: u32,
+    /// What the three above may be raised to for one component, by whoever grants it rights.
+    pub ceiling: Ceiling,
     /// Size of a component's file.
     pub component_bytes_max: u64,
     /// Address space of the process that compiles a component.
@@ -46,16 +49,42 @@ pub struct Limits {
     pub compiler_seconds_max: u64,
 }
 
+impl Limits {
+    /// The same bounds with what a component is allowed, which may be more or less, and never above the ceiling.
+    pub(crate) fn with(mut self, allowance: &Allowance) -> Self {
+        let memory = allowance.memory_bytes.unwrap_or(self.memory_bytes_max as u64).min(self.ceiling.memory_bytes);
+        self.memory_bytes_max = usize::try_from(memory).unwrap_or(usize::MAX);
+        let time = allowance.processor_time.unwrap_or(self.processor_time_max);
+        self.processor_time_max = time.min(self.ceiling.processor_time);
+        self.host_calls_max = allowance.host_calls.unwrap_or(self.host_calls_max).min(self.ceiling.host_calls);
+        self
+    }
+
+    /// The largest memory that any component can have.
+    pub(crate) fn largest_memory(&self) -> usize {
+        self.memory_bytes_max.max(usize::try_from(self.ceiling.memory_bytes).unwrap_or(usize::MAX))
+    }
+}
+
+/// Memory of one instance. A Rust guest uses 2 MiB, Python 40 MiB.
+const MEMORY_BYTES: usize = 64 * 1024 * 1024;
+/// A batch of 1,000 triggers takes a Rust guest 2 ms, a Python guest 25 ms.
+const PROCESSOR_TIME: Duration = Duration::from_secs(1);
+/// Two rounds for each of a few hundred connections' worth of questions.
+const HOST_CALLS: u32 = 1_000;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            // A Rust guest uses 2 MiB, Python 40 MiB.
-            memory_bytes_max: 64 * 1024 * 1024,
+            memory_bytes_max: MEMORY_BYTES,
             table_elements_max: 50_000,
-            // A batch of 1,000 triggers takes a Rust guest 2 ms, a Python guest 25 ms.
-            processor_time_max: Duration::from_secs(1),
-            // Two rounds for each of a few hundred connections' worth of questions.
-            host_calls_max: 1_000,
+            processor_time_max: PROCESSOR_TIME,
+            host_calls_max: HOST_CALLS,
+            ceiling: Ceiling {
+                memory_bytes: MEMORY_BYTES as u64,
+                processor_time: PROCESSOR_TIME,
+                host_calls: HOST_CALLS,
+            },
             // CPython with its library is 18 MiB.
             component_bytes_max: 64 * 1024 * 1024,
             // The largest honest component known (CPython) compiles within 800 MiB, of which it touches 350.
@@ -218,5 +247,26 @@ impl Drop for Ticker {
             // The thread ends within a tick and cannot panic; there is nobody to tell if it did.
             drop(thread.join());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_has_what_it_is_allowed_and_never_more_than_the_ceiling() {
+        let kept = Limits::default().with(&Allowance::default());
+        assert_eq!(kept, Limits::default());
+        let ceiling = Ceiling { memory_bytes: 96 << 20, processor_time: Duration::from_secs(2), host_calls: 1_500 };
+        let limits = Limits { ceiling, ..Limits::default() };
+        let of = |memory_bytes, milliseconds, host_calls| {
+            let processor_time = Some(Duration::from_millis(milliseconds));
+            let limits = limits.with(&Allowance { memory_bytes: Some(memory_bytes), processor_time, host_calls });
+            (limits.memory_bytes_max >> 20, limits.processor_time_max.as_millis(), limits.host_calls_max)
+        };
+        assert_eq!(of(80 << 20, 1_500, Some(10)), (80, 1_500, 10));
+        assert_eq!(of(1 << 40, 90_000, None), (96, 2_000, 1_000));
+        assert_eq!(limits.largest_memory(), 96 << 20);
     }
 }

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Duration, Instant};
+use bellows_core::rights::Rights;
+use tokio::time::Instant;
 
 use crate::capability::log::LogBudget;
 use crate::engine::LoadError;
 use crate::lift;
-use crate::scaler::{Answer, Guest, Lent, Question, Scaler};
-
-/// Describing computes nothing; twice what a guest may compute, so that its own bound speaks first.
-const DESCRIBE_TIME_MAX: Duration = Duration::from_secs(2);
+use crate::scaler::{Answer, Guest, Lent, Question, Scaler, patience};
 
 /// A component that fits the contract and has not run yet.
 pub struct Prepared {
@@ -31,9 +29,14 @@ impl Prepared {
 
     /// Asks it what it is. Nothing is lent for that.
     pub async fn describe(self) -> Result<Arc<Scaler>, LoadError> {
+        self.describe_with(None).await
+    }
+
+    /// The same, within what a Scaler of the cluster grants.
+    pub async fn describe_with(self, rights: Option<&Arc<Rights>>) -> Result<Arc<Scaler>, LoadError> {
         let Self { mut guest, imports } = self;
-        let until = Instant::now() + DESCRIBE_TIME_MAX;
-        let (answer, _) = guest.ask(Lent::default(), Question::Describe, until).await;
+        let lent = Lent::nothing(rights);
+        let (answer, _) = guest.ask(lent, Question::Describe, Instant::now() + patience(rights)).await;
         let Answer::Describe(described) = answer.map_err(LoadError::Describe)? else {
             return Err(LoadError::Describe(lift::breach("answer", "an answer to another question")));
         };

@@ -8,6 +8,7 @@ use bellows_core::connection::Connection;
 use bellows_core::failure::Failure;
 use bellows_core::problem::Problem;
 use bellows_core::reading::Outcome;
+use bellows_core::rights::Rights;
 use bellows_core::scaler::{Description, Metric, Trigger};
 use futures::future::BoxFuture;
 use tokio::time::{Duration, Instant, timeout_at};
@@ -24,7 +25,7 @@ use crate::state::State;
 use crate::{failure, lift, limits};
 
 /// Planning asks nobody and computes little; twice what a guest may compute, so that its own bound speaks first.
-const PLAN_TIME_MAX: Duration = Duration::from_secs(2);
+const PLAN_TIME_MIN: Duration = Duration::from_secs(2);
 
 /// One poll of triggers that share a namespace and every connection.
 #[derive(Debug, Clone)]
@@ -117,9 +118,14 @@ impl Scaler {
 
     /// The metrics of a trigger, or all that is wrong with its settings. No connection is to be had.
     pub async fn plan(&self, trigger: &Trigger) -> Result<Vec<Metric>, PlanError> {
+        self.plan_with(trigger, None).await
+    }
+
+    /// The same, within what a Scaler of the cluster grants.
+    pub async fn plan_with(&self, trigger: &Trigger, rights: Option<&Arc<Rights>>) -> Result<Vec<Metric>, PlanError> {
         let question = Question::Plan(lift::trigger_for_guest(trigger));
-        let lent = Lent { triggers: vec![trigger.id.clone()], ..Lent::default() };
-        let (answer, _) = self.guest.ask(lent, question, Instant::now() + PLAN_TIME_MAX).await;
+        let lent = Lent { triggers: vec![trigger.id.clone()], rights: rights.cloned(), ..Lent::default() };
+        let (answer, _) = self.guest.ask(lent, question, Instant::now() + patience(rights)).await;
         match answer.map_err(PlanError::Failed)? {
             Answer::Plan(Ok(metrics)) => lift::metrics(metrics).map_err(PlanError::Failed),
             Answer::Plan(Err(problems)) => Err(PlanError::Problems(lift::problems(problems))),
@@ -129,13 +135,26 @@ impl Scaler {
 
     /// Readings of all triggers of the call. A trigger that crashes the component costs the others nothing.
     pub async fn measure(&self, call: Call) -> Measured {
-        batch::measure(&Measuring { guest: &self.guest, call: &call }, &call.triggers, call.deadline).await
+        self.measure_with(call, None).await
     }
+
+    /// The same, within what a Scaler of the cluster grants.
+    pub async fn measure_with(&self, call: Call, rights: Option<&Arc<Rights>>) -> Measured {
+        let measuring = Measuring { guest: &self.guest, call: &call, rights };
+        batch::measure(&measuring, &call.triggers, call.deadline).await
+    }
+}
+
+/// Time for a call that asks nobody.
+pub(crate) fn patience(rights: Option<&Arc<Rights>>) -> Duration {
+    let granted = rights.and_then(|rights| rights.allowance().processor_time);
+    granted.map_or(PLAN_TIME_MIN, |time| PLAN_TIME_MIN.max(time * 2))
 }
 
 struct Measuring<'call> {
     guest: &'call Guest,
     call: &'call Call,
+    rights: Option<&'call Arc<Rights>>,
 }
 
 impl Run for Measuring<'_> {
@@ -149,6 +168,7 @@ impl Run for Measuring<'_> {
             namespace: self.call.namespace.clone(),
             connections: Arc::clone(&self.call.connections),
             triggers: triggers.iter().map(|trigger| trigger.id.clone()).collect(),
+            rights: self.rights.cloned(),
         };
         Box::pin(async move {
             let (answer, Seen { endpoint, exchanges, mut usage }) = self.guest.ask(lent, question, until).await;
@@ -174,6 +194,14 @@ pub(crate) struct Lent {
     namespace: String,
     connections: Arc<BTreeMap<String, Connection>>,
     triggers: Vec<String>,
+    rights: Option<Arc<Rights>>,
+}
+
+impl Lent {
+    /// Nothing but what the call may use.
+    pub(crate) fn nothing(rights: Option<&Arc<Rights>>) -> Self {
+        Self { rights: rights.cloned(), ..Self::default() }
+    }
 }
 
 /// The three functions of the contract, with their arguments.
@@ -218,11 +246,14 @@ impl Guest {
     }
 
     fn state(&self, lent: Lent, until: Instant, allowed: Duration) -> State {
+        let limits = self.runtime.limits;
+        let limits = lent.rights.as_ref().map_or(limits, |rights| limits.with(rights.allowance()));
         let lending = Lending {
             sources: self.runtime.sources.clone(),
             pods: self.runtime.pods.get().cloned(),
             namespace: lent.namespace,
             connections: lent.connections,
+            rights: lent.rights,
             // The last tenth is the guest's, to answer after a source that did not.
             until: until - allowed / 10,
             seen: Seen::default(),
@@ -232,7 +263,7 @@ impl Guest {
             digest: Arc::clone(&self.digest),
             triggers: lent.triggers,
         };
-        let budget = Budget::new(self.runtime.limits, Arc::clone(&self.runtime.guest_memory_bytes));
+        let budget = Budget::new(limits, Arc::clone(&self.runtime.guest_memory_bytes));
         State::new(budget, lending, memo, LogView { budget: Arc::clone(&self.log) })
     }
 

@@ -32,6 +32,8 @@ mod resource;
 #[cfg(test)]
 mod restarts;
 #[cfg(test)]
+mod rights;
+#[cfg(test)]
 mod rollouts;
 #[cfg(test)]
 mod room;
@@ -90,6 +92,10 @@ const PROOFS: &[(&str, Proof)] = &[
     // keda#4413: one bad object or scaler takes all down.
     ("a_component_that_appears_is_served_and_a_bad_one_hurts_nothing", Beside(components::come_and_fail)),
     ("a_scaler_from_a_registry_serves_once_it_is_granted_what_it_imports_and_no_longer", Beside(supply::granted)),
+    (
+        "what_would_enter_a_component_is_granted_by_name_and_limits_stay_below_the_ceiling",
+        Beside(rights::secrets_and_limits),
+    ),
     ("a_scaler_that_must_be_signed_serves_once_it_is_and_no_longer_when_it_is_revoked", Beside(supply::signed)),
     ("of_two_scalers_with_one_trigger_type_the_older_serves_it_and_then_the_other", Beside(supply::rivals)),
     ("a_tag_that_moves_brings_the_next_component_but_none_that_may_not_serve", Beside(supply::moved)),
@@ -122,6 +128,7 @@ const PROOFS: &[(&str, Proof)] = &[
     ("why_tells_what_is_known_and_what_was_decided", Beside(explains::why)),
     // keda#5306, #6721: settings are checked by trying them.
     ("check_tells_what_would_be_made_or_where_the_problem_is", Beside(explains::check)),
+    ("a_host_that_is_not_granted_is_refused_and_named_and_read_once_it_is", Alone(rights::hosts)),
     ("an_object_that_cannot_be_read_stands_beside_good_ones", Alone(refusals::unreadable)),
     ("a_new_object_costs_four_writes_and_then_none_even_after_a_restart", Alone(writes::counted)),
     // keda#5490: a restart costs pods.

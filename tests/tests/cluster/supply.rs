@@ -25,7 +25,7 @@ pub(crate) fn push(stage: &Stage, component: &str, repository: &str) -> Result<S
     Ok(reference)
 }
 
-fn example(name: &str) -> String {
+pub(crate) fn example(name: &str) -> String {
     paths::examples().join(name).display().to_string()
 }
 
@@ -150,7 +150,7 @@ pub(crate) fn moved(stage: &Stage) -> Result<()> {
     let room = Room::open(stage, "supply-moved")?;
     let component = |name: &str| paths::scalers().join(name).display().to_string();
     let image = push(stage, &component("metrics-api.wasm"), "team/moved:1")?;
-    let grants = json!({"capabilities": ["amqp", "http"]});
+    let grants = json!({"capabilities": ["amqp", "http"], "secrets": ["protocol", "vhostName"]});
     scaler(stage, "moved", &json!({"image": image, "interval": 10, "grants": grants}))?;
     let serves = |kinds: &str| {
         room.until(&format!("Scaler moved serves {kinds}"), || {

@@ -57,6 +57,8 @@ const REFUSED: [(&str, &str); 8] = [
     ("custom-header", "customAuthHeader"),
     ("custom-value", "customAuthValue"),
 ];
+/// What `auth-modes` may name.
+pub(super) const MODES: [&str; 6] = ["", "none", "basic", "bearer", "apiKey", "tls"];
 /// Longest patience that a manifest may ask for; a poll as a whole ends earlier.
 const TIMEOUT_MAX: Duration = Duration::from_secs(600);
 
@@ -152,7 +154,7 @@ fn api_key(key: &str, fields: &Fields<'_>, problems: &mut Vec<Problem>) -> HttpC
 }
 
 /// A duration as KEDA reads it: Go's grammar (`1m30s`, `250ms`), or a bare number of milliseconds.
-fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     if let Ok(milliseconds) = text.parse::<u64>() {
         return Some(Duration::from_millis(milliseconds));
     }

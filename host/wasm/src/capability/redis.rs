@@ -3,6 +3,8 @@
 
 use bellows_core::connection::{Connection, RedisConnection};
 use bellows_core::failure::{Blame, Failure, FailureKind};
+use bellows_core::rights::Rights;
+use bellows_core::rights::commands::{GRANTABLE, READING};
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 use wasmtime::component::Resource;
@@ -14,46 +16,6 @@ use crate::state::State;
 
 /// Commands in one pipeline: ten for each trigger of a batch of a thousand.
 const COMMANDS_MAX: usize = 10_000;
-
-/// Commands that read and answer in constant or closely bounded time. Never here: whatever writes, blocks, walks the key
-/// space (KEYS, SCAN), runs code (EVAL, FCALL), or speaks of other clients and of configuration.
-const READING: [&str; 35] = [
-    "BITCOUNT",
-    "DBSIZE",
-    "EXISTS",
-    "GET",
-    "GETBIT",
-    "GETRANGE",
-    "HEXISTS",
-    "HGET",
-    "HLEN",
-    "HMGET",
-    "HSTRLEN",
-    "INFO",
-    "LINDEX",
-    "LLEN",
-    "MGET",
-    "PEXPIRETIME",
-    "PING",
-    "PTTL",
-    "SCARD",
-    "SISMEMBER",
-    "SMISMEMBER",
-    "STRLEN",
-    "TIME",
-    "TTL",
-    "TYPE",
-    "XINFO",
-    "XLEN",
-    "XPENDING",
-    "ZCARD",
-    "ZCOUNT",
-    "ZLEXCOUNT",
-    "ZMSCORE",
-    "ZRANK",
-    "ZREVRANK",
-    "ZSCORE",
-];
 
 /// A reply of a Redis server, as it stands in the flattened list that a guest gets.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,21 +65,26 @@ fn pick(connection: &Connection) -> Option<&RedisConnection> {
     if let Connection::Redis(redis) = connection { Some(redis) } else { None }
 }
 
-/// Lets reading commands through, and names the first other one.
-fn judge(commands: &[Vec<String>]) -> Result<(), Failure> {
+/// Lets reading commands through, and those that a Scaler was granted, and names the first other one. The ceiling is judged
+/// once more: whoever made the rights, what is above it does not pass.
+fn judge(commands: &[Vec<String>], rights: Option<&Rights>) -> Result<(), Failure> {
     if commands.len() > COMMANDS_MAX {
         let message = format!("{} commands in one pipeline, {COMMANDS_MAX} are allowed", commands.len());
         return Err(Failure::new(FailureKind::Invalid, Blame::Scaler, "too-many-commands", message));
     }
     let refused = commands.iter().find_map(|command| {
         let name = command.first().map(|name| name.to_ascii_uppercase()).unwrap_or_default();
-        (!READING.contains(&name.as_str())).then_some(name)
+        let granted = GRANTABLE.contains(&name.as_str()) && rights.is_some_and(|rights| rights.allows_command(&name));
+        (!READING.contains(&name.as_str()) && !granted).then_some(name)
     });
     match refused {
         None => Ok(()),
         Some(name) => {
-            let message =
-                format!("the command {:?} is not let through: a scaler only reads", printable::line(&name, 64));
+            let shown = printable::line(&name, 64);
+            let message = match rights.filter(|_| GRANTABLE.contains(&name.as_str())) {
+                Some(rights) => rights.command_withheld(&name),
+                None => format!("the command {shown:?} is not let through: a scaler only reads"),
+            };
             Err(Failure::new(FailureKind::Denied, Blame::Scaler, "command", message))
         }
     }
@@ -139,7 +106,7 @@ fn value_for_guest(value: RedisValue) -> Value {
 
 impl State {
     async fn pipeline(&mut self, name: &str, commands: Vec<Vec<String>>) -> Result<Replies, Failure> {
-        judge(&commands)?;
+        judge(&commands, self.lending.rights.as_deref())?;
         let lending = &mut self.lending;
         let connection = lending.find(name, pick)?;
         if commands.is_empty() {
@@ -195,7 +162,7 @@ mod tests {
 
     #[test]
     fn reading_commands_are_let_through_in_any_case() {
-        assert_eq!(judge(&[command(&["LLEN", "k"]), command(&["type", "k"])]), Ok(()));
+        assert_eq!(judge(&[command(&["LLEN", "k"]), command(&["type", "k"])], None), Ok(()));
     }
 
     #[test]
@@ -203,15 +170,28 @@ mod tests {
         for name in
             ["EVAL", "KEYS", "SCAN", "SUBSCRIBE", "CONFIG", "SET", "BLPOP", "CLIENT", "FCALL", "AUTH", "SELECT", ""]
         {
-            let failure = judge(&[command(&["PING"]), command(&[name, "x"])]).unwrap_err();
+            let failure = judge(&[command(&["PING"]), command(&[name, "x"])], None).unwrap_err();
             assert_eq!((failure.kind, failure.code.as_str()), (FailureKind::Denied, "command"), "{name}");
             assert!(failure.message.contains(&format!("{name:?}")), "{}", failure.message);
         }
     }
 
     #[test]
+    fn a_command_that_is_granted_is_let_through_and_another_is_told_with_the_patch() {
+        let granted = crate::lending::rights(&["SMEMBERS"], None);
+        assert_eq!(judge(&[command(&["smembers", "k"]), command(&["LLEN", "k"])], Some(&granted)), Ok(()));
+        let failure = judge(&[command(&["LRANGE", "k", "0", "-1"])], Some(&granted)).unwrap_err();
+        assert_eq!((failure.kind, failure.code.as_str()), (FailureKind::Denied, "command"));
+        assert!(failure.message.contains("redisCommands of Scaler queue do not name LRANGE"), "{}", failure.message);
+        assert!(failure.message.contains("kubectl patch scaler queue"), "{}", failure.message);
+        // A component of the host's own folder has no grants, so it has no more than the list.
+        assert!(judge(&[command(&["SMEMBERS", "k"])], None).is_err());
+        assert!(judge(&[command(&["SET", "k", "v"])], Some(&granted)).is_err());
+    }
+
+    #[test]
     fn a_pipeline_without_end_is_refused() {
-        let failure = judge(&vec![command(&["PING"]); COMMANDS_MAX + 1]).unwrap_err();
+        let failure = judge(&vec![command(&["PING"]); COMMANDS_MAX + 1], None).unwrap_err();
         assert_eq!(failure.code, "too-many-commands");
     }
 

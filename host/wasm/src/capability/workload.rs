@@ -148,6 +148,7 @@ mod tests {
                 pods: source.map(|source| source as Arc<dyn PodSource>),
                 namespace: "shop".into(),
                 connections: Arc::default(),
+                rights: None,
                 until: Instant::now() + Duration::from_secs(1),
                 seen: Seen::default(),
             };

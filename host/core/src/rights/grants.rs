@@ -1,0 +1,92 @@
+//! What a Scaler grants, parsed: the rights in each namespace, and how they are told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::draft::size;
+use super::{Ceiling, Listed, Rights};
+use crate::supply::GRANTED;
+
+/// What a Scaler grants its component: rights for all namespaces, and others for some.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grants {
+    pub(super) all: Arc<Rights>,
+    pub(super) namespaces: BTreeMap<String, Arc<Rights>>,
+}
+
+impl Grants {
+    /// The rights for the objects of a namespace.
+    pub fn of(&self, namespace: &str) -> &Arc<Rights> {
+        self.namespaces.get(namespace).unwrap_or(&self.all)
+    }
+
+    /// What it may use, which is the same everywhere.
+    pub fn anywhere(&self) -> &Arc<Rights> {
+        &self.all
+    }
+
+    /// Whether a parameter may enter the component in some namespace.
+    pub(super) fn names_secret(&self, parameter: &str) -> bool {
+        let mut rights = std::iter::once(&self.all).chain(self.namespaces.values());
+        rights.any(|rights| rights.secrets.items.iter().any(|name| name == parameter))
+    }
+
+    /// The parameters that may enter it everywhere.
+    pub(super) fn secrets(&self) -> &[String] {
+        &self.all.secrets.items
+    }
+
+    /// What the component may do at last: what it imports, as far as that is granted, below what the host gives at most.
+    pub fn told(&self, imports: &[String], given: &Ceiling) -> String {
+        let imports = |name: &str| imports.iter().any(|import| import == name);
+        let lent: Vec<&str> = GRANTED.into_iter().filter(|name| imports(name)).collect();
+        let mut told = vec![if lent.is_empty() { "lent nothing".to_owned() } else { lent.join(", ") }];
+        told.extend(self.all.told(&imports, None));
+        let allowance = self.all.allowance();
+        let memory = allowance.memory_bytes.unwrap_or(given.memory_bytes);
+        let time = allowance.processor_time.unwrap_or(given.processor_time);
+        told.push(format!(
+            "memory {}; processorTime {time:?}; hostCalls {}",
+            size(memory),
+            allowance.host_calls.unwrap_or(given.host_calls)
+        ));
+        for (namespace, rights) in &self.namespaces {
+            let differs = rights.told(&imports, Some(&self.all));
+            let differs = if differs.is_empty() { "as elsewhere".to_owned() } else { differs.join(", ") };
+            told.push(format!("in {namespace}: {differs}"));
+        }
+        told.join("; ")
+    }
+}
+
+impl Rights {
+    /// What concerns a component with these imports, and is not as in `other`.
+    fn told(&self, imports: &impl Fn(&str) -> bool, other: Option<&Self>) -> Vec<String> {
+        let mut told = Vec::new();
+        if ["redis", "amqp", "http"].into_iter().any(imports) {
+            if other.is_none_or(|other| items(&other.hosts) != items(&self.hosts)) {
+                told.push(format!("hosts {}", all_or(&self.hosts)));
+            }
+            if other.is_none_or(|other| items(&other.ports) != items(&self.ports)) {
+                told.push(format!("ports {}", all_or(&self.ports)));
+            }
+        }
+        if imports("redis") && other.is_none_or(|other| other.redis_commands.names != self.redis_commands.names) {
+            let commands: Vec<&str> = self.redis_commands.names.iter().map(String::as_str).collect();
+            let commands = if commands.is_empty() { "none".to_owned() } else { commands.join(", ") };
+            told.push(format!("further redisCommands {commands}"));
+        }
+        if other.is_none_or(|other| other.secrets.items != self.secrets.items) {
+            told.push(format!("secrets {}", self.secrets.told()));
+        }
+        told
+    }
+}
+
+fn items<T>(list: &Option<Listed<T>>) -> Option<&[T]> {
+    list.as_ref().map(|list| list.items.as_slice())
+}
+
+fn all_or<T: std::fmt::Display>(list: &Option<Listed<T>>) -> String {
+    list.as_ref().map_or_else(|| "all".to_owned(), Listed::told)
+}
