@@ -231,7 +231,7 @@ async fn plan_with(
     // Grants change with a Scaler, and then every object is planned anew.
     let missing = scaler.rights().map(|rights| rights.judge(kind, &sources, &settings.connections));
     if let Some(problems) = missing.filter(|problems| !problems.is_empty()) {
-        return Err(Refusal { problems, retry });
+        return Err(Refusal { problems, retry }.into());
     }
     let trigger = Trigger {
         id: format!("{key}/{index}"),

@@ -200,7 +200,7 @@ mod tests {
         let known = prop::sample::select(READING.to_vec()).prop_map(str::to_owned);
         let word = prop_oneof![fuzz::text(), known];
         let commands = prop::collection::vec(prop::collection::vec(word, 0..4), 0..6);
-        fuzz::target("redis commands", commands, |commands| match judge(&commands) {
+        fuzz::target("redis commands", commands, |commands| match judge(&commands, None) {
             Ok(()) => {
                 let reads = |name: &String| READING.iter().any(|reading| reading.eq_ignore_ascii_case(name));
                 assert!(commands.iter().all(|command| command.first().is_some_and(reads)));
