@@ -11,6 +11,7 @@ use serde_json::{Number, Value};
 pub mod authentication;
 mod draft;
 pub mod provider;
+mod rollout;
 pub mod scaled_object;
 pub mod scaler;
 mod schema;

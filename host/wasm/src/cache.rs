@@ -241,6 +241,16 @@ fn map(engine: &wasmtime::Engine, file: &File) -> wasmtime::Result<Component> {
     }
 }
 
+/// A file that is removed unless it was renamed in time.
+pub(crate) struct Unfinished(pub(crate) PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // It may have been renamed or never written: then there is nothing to remove, and nothing is wrong.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

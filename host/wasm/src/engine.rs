@@ -13,7 +13,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::bindings::ScalerPre;
-use crate::cache::{self, Cache, CacheError};
+use crate::cache::{self, Cache, CacheError, Unfinished};
 use crate::capability::log::LogBudget;
 use crate::capability::memo::MemoStore;
 use crate::capability::workload::PodSource;
@@ -247,16 +247,6 @@ impl Engine {
             return Err(LoadError::NoPlugin);
         }
         self.runtime.linker.instantiate_pre(component).map_err(|error| LoadError::Link(format!("{error:#}")))
-    }
-}
-
-/// A file that is removed unless it was renamed in time.
-struct Unfinished(PathBuf);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        // It may have been renamed or never written: then there is nothing to remove, and nothing is wrong.
-        let _ = std::fs::remove_file(&self.0);
     }
 }
 
