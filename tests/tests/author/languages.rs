@@ -2,11 +2,15 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use bellows_tests::paths;
 use serde_json::Value;
 
 use crate::desk::{Desk, Done, write};
+
+/// An interpreter takes all processors for half a minute to compile, and is given up after three times that: one at a time.
+static COMPILING: Mutex<()> = Mutex::new(());
 
 const LANGUAGES: [&str; 2] = ["javascript", "python"];
 
@@ -53,6 +57,7 @@ fn described(desk: &Desk, component: &str) -> Value {
 
 #[test]
 fn bullmq_in_three_languages_holds_the_same_cases_and_says_the_same_of_itself() {
+    let _alone = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     let desk = desk();
     let built = desk.bellows(&["scaler", "build", &paths::root().join("sdk/examples/bullmq").display().to_string()]);
     good("rust", &built);
@@ -83,6 +88,7 @@ fn bullmq_in_three_languages_holds_the_same_cases_and_says_the_same_of_itself() 
 
 #[test]
 fn a_scaler_of_each_kind_is_begun_with_a_test_that_passes_and_one_over_http_holds_its_cases() {
+    let _alone = COMPILING.lock().unwrap_or_else(PoisonError::into_inner);
     let desk = Desk::fluent();
     for (language, code) in [("javascript", "scaler.js"), ("python", "scaler.py")] {
         for over in ["redis", "http", "nothing"] {
