@@ -381,14 +381,8 @@ mod tests {
         /// The digest by which a trigger on a list is served, or why it is not.
         async fn serves(&self, list: &str) -> Result<String, String> {
             let draft = draft(&[("listName", list)]);
-            let target = Target {
-                group: "apps".into(),
-                version: "v1".into(),
-                kind: "Deployment".into(),
-                resource: "deployments".into(),
-                name: "worker".into(),
-            };
-            let planned = workload(&ObjectKey::new("shop", "web"), &draft, target, Surroundings::default(), self).await;
+            let key = ObjectKey::new("shop", "web");
+            let planned = workload(&key, &draft, worker(), Surroundings::default(), self).await;
             let digest = |workload: Workload| workload.triggers[0].batch.scaler.to_string();
             planned.map(digest).map_err(|refusal| bellows_core::problem::sentence(&refusal.problems))
         }
@@ -418,6 +412,16 @@ mod tests {
             assert!(rolling.told.0.lock().unwrap().is_empty(), "what both do alike speaks against nobody");
             assert_eq!(rolling.serves("old").await.as_deref(), Ok("d1"));
             assert_eq!(*rolling.told.0.lock().unwrap(), ["shop/web: metadata.listName: is too old"]);
+        }
+    }
+
+    fn worker() -> Target {
+        Target {
+            group: "apps".into(),
+            version: "v1".into(),
+            kind: "Deployment".into(),
+            resource: "deployments".into(),
+            name: "worker".into(),
         }
     }
 
@@ -477,16 +481,9 @@ mod tests {
         given: &Credentials,
         loaded: &Loaded,
     ) -> Result<Workload, Refusal> {
-        let target = Target {
-            group: "apps".into(),
-            version: "v1".into(),
-            kind: "Deployment".into(),
-            resource: "deployments".into(),
-            name: "worker".into(),
-        };
         let credentials = draft.triggers.iter().map(|_| given.clone()).collect::<Vec<_>>();
         let surroundings = Surroundings { environment, credentials: &credentials };
-        workload(&ObjectKey::new("shop", "web"), draft, target, surroundings, loaded).await
+        workload(&ObjectKey::new("shop", "web"), draft, worker(), surroundings, loaded).await
     }
 
     async fn refused(draft: &Draft, environment: Option<&Environment>, loaded: &Loaded) -> (Vec<String>, bool) {

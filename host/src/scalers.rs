@@ -78,9 +78,13 @@ impl Shelf {
         self.retired.drain(..excess);
     }
 
-    fn retire_offer(&mut self, by: &str, before: Offer) {
-        self.retire(Some(by), before.scalers().cloned());
-        self.ended.extend(before.trial.map(|trial| (by.to_owned(), trial)));
+    /// Keeps for a while what the offer before had and the one in its place, `now`, has not. A trial whose newer component
+    /// serves by now is over: the older one is asked no more.
+    fn retire_offer(&mut self, by: &str, before: Offer, now: &Offer) {
+        let kept = |scaler: &&Arc<Scaler>| !now.scalers().any(|serving| Arc::ptr_eq(serving, scaler));
+        self.retire(Some(by), before.scalers().filter(kept).cloned());
+        let returned = before.trial.filter(|trial| kept(&&trial.newer));
+        self.ended.extend(returned.map(|trial| (by.to_owned(), trial)));
         let excess = self.ended.len().saturating_sub(RETIRED_MAX);
         self.ended.drain(..excess);
     }
@@ -160,9 +164,8 @@ impl Scalers {
     /// Puts a Scaler's component into service, in the place of the one that it brought before.
     pub fn offer(&self, rank: Rank, offer: Offer) {
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        let name = rank.1.clone();
-        if let Some(before) = shelf.offers.insert(rank, offer) {
-            shelf.retire_offer(&name, before);
+        if let Some(before) = shelf.offers.insert(rank.clone(), offer.clone()) {
+            shelf.retire_offer(&rank.1, before, &offer);
         }
     }
 

@@ -145,15 +145,12 @@ impl Supply {
                 }
                 taken
             }
-            Some(_) => {
-                if let Some(halt) = self.source.returned(wish, found.digest).await {
+            _ => {
+                if serving.is_some()
+                    && let Some(halt) = self.source.returned(wish, found.digest).await
+                {
                     return Err(halt);
                 }
-                let next = self.admit(wish, &asking, found.digest).await?;
-                self.replace(wish, &asking, serving, next).await;
-                Ok(())
-            }
-            None => {
                 let next = self.admit(wish, &asking, found.digest).await?;
                 self.replace(wish, &asking, serving, next).await;
                 Ok(())
