@@ -13,6 +13,7 @@ pub(crate) mod rabbitmq;
 mod redis;
 mod registry;
 mod relay;
+mod wire;
 
 pub use bellows::{Bellows, BellowsOptions, install, install_rights, wait_for_external_metrics};
 pub use black_hole::BlackHole;
@@ -24,6 +25,7 @@ pub use redis::{Redis, RedisOptions};
 pub(crate) use registry::NAME as REGISTRY;
 pub use registry::{Registry, RegistryOptions};
 pub use relay::{Relay, Way};
+pub use wire::{Monitor, Wire};
 
 use std::net::{IpAddr, TcpListener};
 

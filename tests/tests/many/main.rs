@@ -13,7 +13,6 @@ mod sharing;
 mod stand;
 mod thousand;
 mod watch;
-mod wire;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};

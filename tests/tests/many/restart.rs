@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use bellows_tests::services::Wire;
 
 use crate::crowd::Key;
 use crate::figure;
 use crate::stand::Stand;
-use crate::wire::Wire;
 
 const HEALTHY: usize = 80;
 const DARK: usize = 20;

@@ -5,10 +5,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use bellows_tests::services::Wire;
 
 use crate::figure;
 use crate::stand::{INTERVAL, Stand};
-use crate::wire::Wire;
 
 /// Objects on one Redis.
 const OBJECTS: usize = 50;

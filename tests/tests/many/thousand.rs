@@ -7,11 +7,11 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use bellows_tests::services::Wire;
 
 use crate::crowd::{Key, Shape};
 use crate::figure;
 use crate::stand::Stand;
-use crate::wire::Wire;
 
 const OBJECTS: usize = 1000;
 /// Longest wait until every object has been polled: its interval of 30 s, and as long again.

@@ -9,16 +9,23 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::wait::Stop;
+
 /// Longest wait for a reply. A Redis on loopback answers within a millisecond, on a busy machine some tens of them.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a line of a monitor may take before its end is looked at again.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// An open connection.
-pub(crate) struct Wire(BufReader<TcpStream>);
+#[derive(Debug)]
+pub struct Wire(BufReader<TcpStream>);
 
 impl Wire {
-    pub(crate) fn open(address: SocketAddr) -> Result<Self> {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    pub fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&address, PATIENCE).context("connect to Redis")?;
         stream.set_read_timeout(Some(PATIENCE)).context("limit the wait for Redis")?;
         stream.set_nodelay(true).context("send at once")?;
@@ -26,7 +33,10 @@ impl Wire {
     }
 
     /// The bulk reply to one command. The server reads it from the connection once.
-    pub(crate) fn ask(&mut self, command: &str) -> Result<String> {
+    ///
+    /// # Errors
+    /// Redis closed the connection, or answers with something else.
+    pub fn ask(&mut self, command: &str) -> Result<String> {
         self.send(command)?;
         let head = self.line()?;
         let length = head.strip_prefix('$').and_then(|length| length.parse::<usize>().ok());
@@ -39,14 +49,20 @@ impl Wire {
     }
 
     /// One number of a section of INFO.
-    pub(crate) fn number(&mut self, section: &str, name: &str) -> Result<u64> {
+    ///
+    /// # Errors
+    /// Redis closed the connection, or answers with something else.
+    pub fn number(&mut self, section: &str, name: &str) -> Result<u64> {
         let info = self.ask(&format!("INFO {section}"))?;
         let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         value.and_then(|value| value.trim().parse().ok()).with_context(|| format!("INFO {section} has no {name}"))
     }
 
     /// How often each command was called.
-    pub(crate) fn calls(&mut self) -> Result<BTreeMap<String, u64>> {
+    ///
+    /// # Errors
+    /// Redis closed the connection, or answers with something else.
+    pub fn calls(&mut self) -> Result<BTreeMap<String, u64>> {
         let info = self.ask("INFO commandstats")?;
         let call = |line: &str| {
             let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
@@ -56,7 +72,10 @@ impl Wire {
     }
 
     /// Turns this connection into one that is told of every command.
-    pub(crate) fn monitor(mut self) -> Result<Monitor> {
+    ///
+    /// # Errors
+    /// Redis closed the connection, or answers with something else.
+    pub fn monitor(mut self) -> Result<Monitor> {
         self.send("MONITOR")?;
         let answer = self.line()?;
         if answer != "+OK" {
@@ -77,21 +96,21 @@ impl Wire {
     }
 }
 
-/// Told of every command; the type of a key is what is always asked first.
-pub(crate) struct Monitor {
+/// Told of every command.
+#[derive(Debug)]
+pub struct Monitor {
     wire: Wire,
     /// What has been read of a line that is not complete yet.
     partial: String,
 }
 
 impl Monitor {
-    /// Waits until every key has been named by some command, and says when the last was first named; and those that were
-    /// not named in time.
-    pub(crate) fn all_named(
-        &mut self,
-        mut keys: BTreeSet<String>,
-        limit: Duration,
-    ) -> Result<(Instant, BTreeSet<String>)> {
+    /// Waits until every key has been named by some poll, and says when the last was first named; and those that were not
+    /// named in time.
+    ///
+    /// # Errors
+    /// Redis closed the connection.
+    pub fn all_named(&mut self, mut keys: BTreeSet<String>, limit: Duration) -> Result<(Instant, BTreeSet<String>)> {
         let end = Instant::now() + limit;
         let mut last = Instant::now();
         while !keys.is_empty()
@@ -104,8 +123,11 @@ impl Monitor {
         Ok((last, keys))
     }
 
-    /// Waits until that many commands have named a key.
-    pub(crate) fn named(&mut self, count: u32, limit: Duration) -> Result<()> {
+    /// Waits until that many polls have named a key.
+    ///
+    /// # Errors
+    /// There were fewer in time, or Redis closed the connection.
+    pub fn named(&mut self, count: u32, limit: Duration) -> Result<()> {
         let end = Instant::now() + limit;
         for seen in 0..count {
             if self.next_key(end)?.is_none() {
@@ -115,22 +137,43 @@ impl Monitor {
         Ok(())
     }
 
-    /// The key of the next command that has one; nothing when the time is up.
+    /// The seconds since 1970 at which Redis took each command of this name, and what that was first asked about; until
+    /// `stop` is requested.
+    ///
+    /// # Errors
+    /// Redis closed the connection.
+    pub fn taken(mut self, command: &str, stop: &Stop) -> Result<Vec<(f64, String)>> {
+        let mut taken = Vec::new();
+        while !stop.requested() {
+            taken.extend(self.look(command)?);
+        }
+        Ok(taken)
+    }
+
+    /// The key of the next poll; nothing when the time is up. The type of a key is what the scaler of lists asks first.
     fn next_key(&mut self, end: Instant) -> Result<Option<String>> {
         while Instant::now() < end {
-            match self.wire.0.read_line(&mut self.partial) {
-                Ok(0) => bail!("Redis closed the monitor"),
-                Ok(_) => {
-                    // `+TIME [0 ADDRESS] "TYPE" "key"`
-                    let line = std::mem::take(&mut self.partial);
-                    if let Some((_, key)) = line.split_once(r#"] "TYPE" "#) {
-                        return Ok(Some(key.trim_end().trim_matches('"').to_owned()));
-                    }
-                }
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                Err(error) => return Err(error).context("read the monitor"),
+            if let Some((_, key)) = self.look("TYPE")? {
+                return Ok(Some(key));
             }
         }
         Ok(None)
     }
+
+    /// The next line, if it comes within a moment and is of this command.
+    fn look(&mut self, command: &str) -> Result<Option<(f64, String)>> {
+        match self.wire.0.read_line(&mut self.partial) {
+            Ok(0) => bail!("Redis closed the monitor"),
+            // `+TIME [0 ADDRESS] "COMMAND" "key" …`
+            Ok(_) => Ok(parsed(&std::mem::take(&mut self.partial), command)),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
+            Err(error) => Err(error).context("read the monitor"),
+        }
+    }
+}
+
+fn parsed(line: &str, command: &str) -> Option<(f64, String)> {
+    let (head, rest) = line.split_once(&format!(r#"] "{command}" ""#))?;
+    let (time, _) = head.strip_prefix('+')?.split_once(' ')?;
+    Some((time.parse().ok()?, rest.split_once('"')?.0.to_owned()))
 }
