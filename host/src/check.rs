@@ -262,11 +262,12 @@ spec:
     #[test]
     fn a_scaler_is_checked_as_far_as_its_manifest_goes() {
         let text = "apiVersion: bellows.dev/v1alpha1\nkind: Scaler\nmetadata: {name: queue}\nspec:\n  image: No Reference\n  \
-                    pullPolicy: Sometimes\n  grants: {capabilities: [redis, files]}\n  verification: {keys: [none]}\n";
+                    pullPolicy: Sometimes\n  grants: {capabilities: [redis, files]}\n  verification: {keys: [none], minimumVersion: v1}\n";
         let report = check_text(text, None);
         let said: Vec<_> = report.findings.iter().map(|finding| (finding.line, finding.field.as_str())).collect();
-        let fields = ["spec.image", "spec.pullPolicy", "spec.grants.capabilities", "spec.verification"];
-        assert_eq!(said, [5, 6, 7, 8].into_iter().zip(fields).collect::<Vec<_>>(), "{:?}", report.findings);
+        let fields =
+            ["spec.image", "spec.pullPolicy", "spec.grants.capabilities", "spec.verification", "spec.verification"];
+        assert_eq!(said, [5, 6, 7, 8, 8].into_iter().zip(fields).collect::<Vec<_>>(), "{:?}", report.findings);
         let another = text.replace("bellows.dev/v1alpha1", "example.org/v1");
         assert!(check_text(&another, None).findings.is_empty(), "there are other kinds of this name");
     }

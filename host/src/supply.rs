@@ -30,10 +30,12 @@ mod serving;
 mod source;
 mod tend;
 mod verify;
+mod version;
 mod wish;
 
 pub use source::Source;
 pub use verify::policy;
+pub use version::MinimumVersion;
 pub use wish::{Desk, News, PullPolicy, Told, Wish};
 
 /// Attempts under way: each may hold a component of some megabytes, and compiling is done one at a time anyway.
@@ -169,6 +171,7 @@ impl Supply {
         may(prepared.imports())?;
         let described = prepared.describe_with(Some(asking.grants.anywhere())).await;
         let scaler = described.map_err(|error| refused(&error))?;
+        asking.judge_version(&scaler)?;
         secrets::judge(&wish.rank.1, scaler.description(), &asking.grants)?;
         self.unclaimed(wish, &scaler)?;
         Ok((scaler, kept))
@@ -227,11 +230,16 @@ impl Supply {
         digest: Digest,
     ) -> Result<(), Halt> {
         let Some(asked) = &asking.verification else { return Ok(()) };
-        if serving.as_ref().is_some_and(|before| before.digest != digest && before.is_revoked(asked)) {
+        if serving.as_ref().is_some_and(|before| before.digest != digest && before.is_unwanted(asking, asked)) {
             self.distrust(wish, serving, digest).await;
         }
         let component = serving.as_ref().and_then(|serving| serving.component_of(digest));
         let verified = self.source.verify(asked, &asking.reference, (digest, component), asking.login()).await;
+        let known = serving.as_ref().and_then(|serving| serving.scaler_of(digest));
+        let verified = verified.and_then(|()| match known.map(|scaler| asking.judge_version(scaler)) {
+            Some(Err(halt)) => Err(verify::Distrust { halt, judged: true }),
+            _ => Ok(()),
+        });
         if let Err(distrust) = verified {
             // What merely could not be judged goes on.
             match serving {

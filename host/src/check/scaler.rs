@@ -11,7 +11,7 @@ use super::manifest::Manifest;
 use super::{Finding, Severity};
 use crate::crd::ScalerSpec;
 use crate::crd::scaler::draft;
-use crate::supply::{PullPolicy, policy};
+use crate::supply::{MinimumVersion, PullPolicy, policy};
 
 pub(super) const KIND: &str = "Scaler";
 pub(super) const VERSION: &str = "bellows.dev/v1alpha1";
@@ -34,8 +34,10 @@ pub(super) fn findings(manifest: &Manifest, mut document: Value) -> Vec<Finding>
         spec.rollout.draft().parse().err().into_iter().flatten().map(|problem| problem.under("spec.rollout"));
     found.extend(problems.map(|problem| say(&problem.field, problem.message)));
     found.extend(grants(manifest, &draft(spec.grants, spec.limits)));
-    let problem = spec.verification.and_then(|written| policy(&written).err());
-    found.extend(problem.map(|problem| say("spec.verification", problem.to_string())));
+    let problems = spec
+        .verification
+        .map(|written| [policy(&written).err(), MinimumVersion::of(&written).err()].into_iter().flatten());
+    found.extend(problems.into_iter().flatten().map(|problem| say("spec.verification", problem.to_string())));
     found
 }
 

@@ -85,6 +85,11 @@ pub struct Verification {
     /// How many of the keys must have signed: Any or All; Any when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub require: Option<String>,
+    /// The oldest version that is wanted, 1.2.3, by what the component says of itself; any when absent. So nobody brings back,
+    /// by a tag, what was signed in its day and mended since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub minimum_version: Option<String>,
     /// Digests that are wanted no more, of artifacts or of the components in them, whoever signed them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1024))]

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use bellows_core::problem::Problem;
 use bellows_core::rights::Grants;
 use bellows_core::supply::{Halt, Step};
+use bellows_wasm::Scaler;
 use bellows_wasm::oci::{Policy, Reference};
 
+use super::version::MinimumVersion;
 use super::{Desk, PullPolicy, Source, Wish, verify};
 
 /// What an attempt asks for.
@@ -14,6 +17,8 @@ pub(super) struct Asking {
     pub(super) reference: Reference,
     /// Whose signature it must bear.
     pub(super) verification: Option<Policy>,
+    /// How old it may be.
+    minimum_version: Option<MinimumVersion>,
     /// What it may do.
     pub(super) grants: Arc<Grants>,
     /// Name and content of the Secret for the registry.
@@ -31,15 +36,22 @@ impl Asking {
             Halt::lasting(Step::Resolved, "InvalidRollout", bellows_core::problem::sentence(&problems))
         })?;
         let reference = source.reference(&wish.image)?;
-        let verification = wish.verification.as_ref().map(verify::policy).transpose().map_err(|problem| {
+        let wrong = |problem: Problem| {
             let problem = problem.under("spec.verification");
             Halt::lasting(Step::Verified, "InvalidVerification", problem.to_string())
-        })?;
+        };
+        let verification = wish.verification.as_ref().map(verify::policy).transpose().map_err(wrong)?;
+        let minimum_version = wish.verification.as_ref().map(MinimumVersion::of).transpose().map_err(wrong)?.flatten();
         let secret = match &wish.pull_secret {
             Some(name) if policy != PullPolicy::Never => Some((name.clone(), desk.pull_secret(name).await?)),
             _ => None,
         };
-        Ok(Self { policy, reference, verification, grants, secret })
+        Ok(Self { policy, reference, verification, minimum_version, grants, secret })
+    }
+
+    /// Whether a component is new enough.
+    pub(super) fn judge_version(&self, scaler: &Scaler) -> Result<(), Halt> {
+        self.minimum_version.as_ref().map_or(Ok(()), |minimum| minimum.judge(&scaler.description().version))
     }
 
     pub(super) fn login(&self) -> Option<(&str, &[u8])> {

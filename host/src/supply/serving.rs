@@ -7,6 +7,7 @@ use bellows_core::supply::Rolling;
 use bellows_wasm::Scaler;
 use bellows_wasm::oci::{Digest, Kept, Policy, Reference};
 
+use super::Asking;
 use crate::scalers::Trial;
 
 /// What a Scaler has in service.
@@ -49,15 +50,20 @@ impl Serving {
 
     /// The digest of the component itself, of an artifact that is in service or on its way.
     pub(super) fn component_of(&self, digest: Digest) -> Option<Digest> {
-        let candidate = self.candidate.as_ref().filter(|candidate| candidate.digest == digest);
-        let own = (self.digest == digest).then_some(&self.scaler);
-        let scaler = candidate.map(|candidate| &candidate.trial.newer).or(own)?;
-        format!("sha256:{}", scaler.digest()).parse().ok()
+        format!("sha256:{}", self.scaler_of(digest)?.digest()).parse().ok()
     }
 
-    /// Whether a policy revokes what serves.
-    pub(super) fn is_revoked(&self, policy: &Policy) -> bool {
+    /// The component of an artifact that is in service or on its way.
+    pub(super) fn scaler_of(&self, digest: Digest) -> Option<&Arc<Scaler>> {
+        let candidate = self.candidate.as_ref().filter(|candidate| candidate.digest == digest);
+        let own = (self.digest == digest).then_some(&self.scaler);
+        candidate.map(|candidate| &candidate.trial.newer).or(own)
+    }
+
+    /// Whether what serves is revoked, or too old by now.
+    pub(super) fn is_unwanted(&self, asking: &Asking, policy: &Policy) -> bool {
         let digests = [Some(self.digest), self.component_of(self.digest)];
-        digests.into_iter().flatten().any(|digest| policy.admit(digest).is_err())
+        let revoked = digests.into_iter().flatten().any(|digest| policy.admit(digest).is_err());
+        revoked || asking.judge_version(&self.scaler).is_err()
     }
 }

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn written() -> Verification {
-        Verification { keys: Vec::new(), require: None, revoked: Vec::new() }
+        Verification { keys: Vec::new(), require: None, minimum_version: None, revoked: Vec::new() }
     }
 
     #[test]

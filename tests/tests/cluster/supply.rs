@@ -172,7 +172,7 @@ pub(crate) fn moved(stage: &Stage) -> Result<()> {
     stage.api.delete("scalers", "", "moved")
 }
 
-/// An artifact serves once somebody who is trusted signed it, and no longer when it is revoked.
+/// An artifact serves once somebody who is trusted signed it, and no longer when it is revoked or older than is wanted.
 pub(crate) fn signed(stage: &Stage) -> Result<()> {
     let room = Room::open(stage, "supply-signed")?;
     let image = push(stage, &paths::scalers().join("cron.wasm").display().to_string(), "team/cron:1")?;
@@ -183,6 +183,14 @@ pub(crate) fn signed(stage: &Stage) -> Result<()> {
     run(stage, &["sign", &image, "--key", &key])?;
     until(&room, "cron", "Ready", ("True", "Serving"))?;
     until(&room, "cron", "Verified", ("True", "Verified"))?;
+    // What was signed and is too old by now goes, whatever a tag says.
+    let minimum = |version: &str| json!({"spec": {"verification": {"minimumVersion": version}}});
+    stage.api.merge("scalers", "", "cron", &minimum("99.0.0"))?;
+    let told = until(&room, "cron", "Verified", ("False", "VersionTooOld"))?;
+    ensure!(told.contains("minimumVersion is 99.0.0"), "{told}");
+    until(&room, "cron", "Ready", ("False", "VersionTooOld"))?;
+    stage.api.merge("scalers", "", "cron", &minimum("0.0.1"))?;
+    until(&room, "cron", "Ready", ("True", "Serving"))?;
     // Of the component, whatever artifact it is in.
     let component = paths::scalers().join("cron.wasm").display().to_string();
     let (_, digest, _) = stage.run(&["scaler", "digest", &component])?;
