@@ -3,13 +3,24 @@
 //! Owns the order of the steps and the summary. Refuses to go on after a step that failed, and to hide one that was left
 //! out.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use bellows_tests::setup::{Needs, is_root, prepare};
 use bellows_tests::{guests, paths};
 use clap::Args;
+
+/// Test programs that bring up the real node, of which a machine has one. They mostly wait for pods and for cooldowns, so
+/// others run beside them: that saves ten minutes.
+const ON_THE_NODE: [&str; 3] = ["chart", "node", "seed"];
+/// Test programs that count moments, and want the machine for themselves.
+const ALONE: [&str; 2] = ["lateness", "many"];
 
 /// What to prove.
 #[derive(Args)]
@@ -43,10 +54,10 @@ fn steps(arguments: &Arguments, done: &mut Vec<Done>) -> Result<()> {
     timed(done, "set-up", || prepare(Needs { real_node: is_root(), ..Needs::all() }))?;
     timed(done, "components", || guests::build_all().map(drop))?;
     if arguments.filter.is_empty() {
-        cargo(done, &["fmt", "--all", "--check"])?;
+        cargo(done, "cargo fmt --check", plain(&["fmt", "--all", "--check"]))?;
         match Command::new("cargo-deny").arg("--version").output() {
             // Advisories are not among them: their database changes from day to day, and what was proved does not.
-            Ok(_) => cargo(done, &["deny", "check", "bans", "licenses", "sources"])?,
+            Ok(_) => cargo(done, "cargo deny check", plain(&["deny", "check", "bans", "licenses", "sources"]))?,
             Err(_) => done.push(Done {
                 name: "cargo deny check".to_owned(),
                 seconds: 0.0,
@@ -56,34 +67,95 @@ fn steps(arguments: &Arguments, done: &mut Vec<Done>) -> Result<()> {
     }
     // Tests that start the program need it built; all of it at once, because the tests' own features of a library would
     // have it built a second time.
-    linted(done, &["build", "--workspace", "--all-targets"])?;
+    linted(done, "build, with clippy's lints", &["build", "--workspace", "--all-targets"])?;
     if arguments.filter.is_empty() {
-        return linted(done, &["test", "--workspace", "--no-fail-fast"]);
+        return tests(done);
     }
     // Not every test program takes several filters at once.
-    arguments.filter.iter().try_for_each(|filter| linted(done, &["test", "--workspace", "--", filter]))
+    arguments
+        .filter
+        .iter()
+        .try_for_each(|filter| linted(done, &format!("tests, {filter}"), &["test", "--workspace", "--", filter]))
 }
 
-/// Builds with clippy in the compiler's place and warnings denied, which is what `cargo clippy` does, but for real: clippy
-/// on its own goes through all libraries a second time, seven minutes on two cores, for what the build makes anyway.
-fn linted(done: &mut Vec<Done>, arguments: &[&str]) -> Result<()> {
-    let (command, rest) = arguments.split_at(1);
-    let wrapped = [command, &["--config", "build.rustc-workspace-wrapper='clippy-driver'"], rest].concat();
-    cargo(done, &wrapped)
+/// All tests: those on the real node beside most others, then those that want to be alone.
+fn tests(done: &mut Vec<Done>) -> Result<()> {
+    let mut others = programs()?;
+    others.retain(|name| !ON_THE_NODE.contains(&name.as_str()) && !ALONE.contains(&name.as_str()));
+    let others = ["--lib", "--bins"].map(str::to_owned).into_iter().chain(named(others));
+    let log = paths::cluster_output().join("log/on-the-node.log");
+    println!("\non the real node, beside the next steps: {}; log: {}", ON_THE_NODE.join(", "), log.display());
+    let mut of_node = Vec::new();
+    let (node, rest) = thread::scope(|scope| {
+        let node = scope.spawn(|| timed(&mut of_node, "tests on the real node", || on_the_node(&log)));
+        let rest =
+            tested(done, "tests beside them", others).and_then(|()| tested(done, "doc tests", ["--doc".to_owned()]));
+        (node.join(), rest)
+    });
+    done.append(&mut of_node);
+    print!("\n{}", fs::read_to_string(&log).unwrap_or_default());
+    rest?;
+    node.unwrap_or_else(|_panic| bail!("the thread that ran them ended early"))?;
+    tested(done, "tests that count moments", named(ALONE))
 }
 
-fn cargo(done: &mut Vec<Done>, arguments: &[&str]) -> Result<()> {
-    let line = format!("cargo {}", arguments.join(" "));
-    timed(done, &line, || {
-        let mut command = Command::new("cargo");
-        // In the form in which `cargo clippy` hands its arguments on to clippy.
-        command.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
-        let status = command.args(arguments).current_dir(paths::root()).status();
-        let status = status.with_context(|| format!("run {line}"))?;
-        if !status.success() {
-            bail!("`{line}` ended with {status}");
-        }
+/// The test programs of the tests' crate: its files and folders.
+fn programs() -> Result<BTreeSet<String>> {
+    let folder = paths::root().join("tests/tests");
+    let entries = fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))?.flatten();
+    Ok(entries.filter_map(|entry| entry.path().file_stem()?.to_str().map(str::to_owned)).collect())
+}
+
+/// How cargo is told of test programs.
+fn named<Name: Into<String>>(programs: impl IntoIterator<Item = Name>) -> impl Iterator<Item = String> {
+    programs.into_iter().flat_map(|name| ["--test".to_owned(), name.into()])
+}
+
+fn tested(done: &mut Vec<Done>, name: &str, which: impl IntoIterator<Item = String>) -> Result<()> {
+    linted(done, name, &all(which))
+}
+
+fn all(which: impl IntoIterator<Item = String>) -> Vec<String> {
+    ["test", "--workspace", "--no-fail-fast"].map(str::to_owned).into_iter().chain(which).collect()
+}
+
+/// Runs the tests on the real node. What they say goes to a file, so that it does not stand among what others say.
+fn on_the_node(log: &Path) -> Result<()> {
+    fs::create_dir_all(paths::cluster_output().join("log")).context("make a folder for logs")?;
+    let file = File::create(log).with_context(|| format!("make {}", log.display()))?;
+    let mut command = with_lints(&all(named(ON_THE_NODE)));
+    let status = command.stdout(file.try_clone().context("share the log")?).stderr(file).status();
+    let status = status.context("run cargo test")?;
+    if status.success() {
         Ok(())
+    } else {
+        bail!("the tests on the real node ended with {status}; see {}", log.display())
+    }
+}
+
+fn plain(arguments: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(arguments).current_dir(paths::root());
+    command
+}
+
+fn linted<Word: AsRef<OsStr>>(done: &mut Vec<Done>, name: &str, arguments: &[Word]) -> Result<()> {
+    cargo(done, name, with_lints(arguments))
+}
+
+/// Cargo with clippy in the compiler's place and warnings denied, which is what `cargo clippy` does, but for real: clippy on
+/// its own goes through all libraries a second time, seven minutes on two cores, for what the build makes anyway.
+fn with_lints<Word: AsRef<OsStr>>(arguments: &[Word]) -> Command {
+    let mut command = plain(&["--config", "build.rustc-workspace-wrapper='clippy-driver'"]);
+    // In the form in which `cargo clippy` hands its arguments on to clippy.
+    command.args(arguments).env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
+    command
+}
+
+fn cargo(done: &mut Vec<Done>, name: &str, mut command: Command) -> Result<()> {
+    timed(done, name, || {
+        let status = command.status().with_context(|| format!("run {command:?}"))?;
+        if status.success() { Ok(()) } else { bail!("{command:?} ended with {status}") }
     })
 }
 
