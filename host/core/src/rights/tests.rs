@@ -17,11 +17,16 @@ fn words(words: &[&str]) -> Option<Vec<String>> {
 fn shop(part: PartDraft) -> GrantsDraft {
     let all = PartDraft { hosts: words(&["*.shop.svc"]), ports: words(&["6379"]), ..PartDraft::default() };
     let names = vec!["shop".to_owned()];
-    GrantsDraft { all, namespaces: vec![SomeNamespacesDraft { names, part }], ..GrantsDraft::default() }
+    GrantsDraft { all, namespaces: vec![SomeNamespacesDraft { names, selector: None, part }], ..GrantsDraft::default() }
 }
 
 fn granted(draft: &GrantsDraft) -> Grants {
     draft.parse("queue", &CEILING).unwrap()
+}
+
+/// The rights of a namespace without labels.
+fn of<'a>(grants: &'a Grants, namespace: &str) -> &'a Rights {
+    grants.of(namespace, Some(&Labels::new())).unwrap()
 }
 
 fn refused(draft: &GrantsDraft) -> (Vec<String>, Vec<String>) {
@@ -49,7 +54,7 @@ fn kind(parameters: Vec<Parameter>, protocol: Protocol) -> TriggerType {
 #[test]
 fn a_host_and_a_port_that_are_not_granted_are_told_with_the_patch() {
     let grants = granted(&shop(PartDraft::default()));
-    let rights = grants.of("elsewhere");
+    let rights = of(&grants, "elsewhere");
     assert_eq!(rights.judge_place(&redis("Redis.shop.svc:6379")), Ok(()));
     assert_eq!(
         rights.judge_place(&redis("redis.other:6379")).unwrap_err(),
@@ -66,7 +71,7 @@ fn a_host_and_a_port_that_are_not_granted_are_told_with_the_patch() {
 #[test]
 fn without_a_list_all_places_are_allowed_and_no_command_and_no_secret() {
     let grants = granted(&GrantsDraft::default());
-    let rights = grants.of("shop");
+    let rights = of(&grants, "shop");
     assert_eq!(rights.judge_place(&redis("anywhere.example:1")), Ok(()));
     assert!(!rights.allows_command("SMEMBERS") && !rights.allows_command("SET"));
     assert!(rights.secrets.items.is_empty());
@@ -76,10 +81,10 @@ fn without_a_list_all_places_are_allowed_and_no_command_and_no_secret() {
 fn a_block_grants_addresses_as_they_are_written_and_says_so_of_a_name() {
     let all = PartDraft { hosts: words(&["10.0.0.0/8"]), ..PartDraft::default() };
     let grants = granted(&GrantsDraft { all, ..GrantsDraft::default() });
-    assert_eq!(grants.of("shop").judge_place(&redis("10.1.2.3:6379")), Ok(()));
-    let why = grants.of("shop").judge_place(&redis("redis.shop:6379")).unwrap_err();
+    assert_eq!(of(&grants, "shop").judge_place(&redis("10.1.2.3:6379")), Ok(()));
+    let why = of(&grants, "shop").judge_place(&redis("redis.shop:6379")).unwrap_err();
     assert!(why.contains("a name is granted by a name"), "{why}");
-    let why = grants.of("shop").judge_place(&redis("192.168.0.1:6379")).unwrap_err();
+    let why = of(&grants, "shop").judge_place(&redis("192.168.0.1:6379")).unwrap_err();
     assert!(!why.contains("a name is granted"), "{why}");
 }
 
@@ -88,26 +93,94 @@ fn what_is_given_for_a_namespace_stands_in_the_place_of_what_is_given_for_all() 
     let part =
         PartDraft { hosts: words(&["redis.shop.svc"]), redis_commands: words(&["smembers"]), ..PartDraft::default() };
     let grants = granted(&shop(part));
-    assert_eq!(grants.of("shop").judge_place(&redis("redis.shop.svc:6379")), Ok(()));
-    let why = grants.of("shop").judge_place(&redis("other.shop.svc:6379")).unwrap_err();
+    assert_eq!(of(&grants, "shop").judge_place(&redis("redis.shop.svc:6379")), Ok(()));
+    let why = of(&grants, "shop").judge_place(&redis("other.shop.svc:6379")).unwrap_err();
     assert!(why.contains("\"path\":\"/spec/grants/namespaces/0/hosts/-\""), "{why}");
     // What is not given there is as for all.
-    assert!(grants.of("shop").judge_place(&redis("redis.shop.svc:1")).is_err());
-    assert!(grants.of("shop").allows_command("SMEMBERS") && !grants.of("elsewhere").allows_command("SMEMBERS"));
-    assert_eq!(grants.of("elsewhere").judge_place(&redis("other.shop.svc:6379")), Ok(()));
+    assert!(of(&grants, "shop").judge_place(&redis("redis.shop.svc:1")).is_err());
+    assert!(of(&grants, "shop").allows_command("SMEMBERS") && !of(&grants, "elsewhere").allows_command("SMEMBERS"));
+    assert_eq!(of(&grants, "elsewhere").judge_place(&redis("other.shop.svc:6379")), Ok(()));
 }
 
 #[test]
 fn a_namespace_may_be_given_more_than_all_others() {
     let grants = granted(&shop(PartDraft { hosts: words(&["*"]), ..PartDraft::default() }));
-    assert_eq!(grants.of("shop").judge_place(&redis("anywhere.example:6379")), Ok(()));
+    assert_eq!(of(&grants, "shop").judge_place(&redis("anywhere.example:6379")), Ok(()));
+}
+
+/// Other hosts for the namespaces with a label.
+fn with(key: &str, value: &str, hosts: &[&str]) -> SomeNamespacesDraft {
+    let match_labels = labels(&[(key, value)]);
+    let selector = Some(SelectorDraft { match_labels, ..SelectorDraft::default() });
+    let part = PartDraft { hosts: words(hosts), ..PartDraft::default() };
+    SomeNamespacesDraft { names: Vec::new(), selector, part }
+}
+
+fn labels(labels: &[(&str, &str)]) -> Labels {
+    labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn a_name_counts_before_any_selector_and_of_selectors_the_first_that_matches() {
+    let mut draft = shop(PartDraft { hosts: words(&["named"]), ..PartDraft::default() });
+    draft.namespaces.insert(0, with("team", "shop", &["team"]));
+    draft.namespaces.push(with("stage", "live", &["stage"]));
+    let grants = granted(&draft);
+    let (team, stage) = (("team", "shop"), ("stage", "live"));
+    let cases: [(&str, &[(&str, &str)], &str); 5] = [
+        ("shop", &[team, stage], "named"),
+        ("other", &[team, stage], "team"),
+        ("other", &[stage, ("team", "mail")], "stage"),
+        ("other", &[("team", "mail")], "*.shop.svc"),
+        ("other", &[], "*.shop.svc"),
+    ];
+    for (namespace, given, hosts) in cases {
+        let rights = grants.of(namespace, Some(&labels(given))).unwrap();
+        assert_eq!(rights.hosts.as_ref().unwrap().told(), hosts, "{namespace} {given:?}");
+        // What is not given for some is as for all.
+        assert!(rights.judge_place(&redis("redis.shop.svc:1")).is_err());
+    }
+    let why = grants.of("other", Some(&labels(&[team]))).unwrap().judge_place(&redis("elsewhere:6379")).unwrap_err();
+    assert!(why.contains("\"path\":\"/spec/grants/namespaces/0/hosts/-\""), "{why}");
+}
+
+#[test]
+fn where_labels_decide_and_nobody_knows_them_there_are_neither_the_wider_nor_the_general_rights() {
+    let mut draft = shop(PartDraft::default());
+    assert!(!granted(&draft).by_labels() && granted(&draft).of("other", None).is_ok());
+    draft.namespaces.push(with("team", "shop", &["team"]));
+    let grants = granted(&draft);
+    assert!(grants.by_labels());
+    assert_eq!(grants.of("other", None), Err(Undecided));
+    assert!(grants.of("shop", None).is_ok(), "a name needs no label");
+}
+
+#[test]
+fn an_entry_has_names_or_a_selector_and_one_that_selects_all_is_refused_with_the_fix() {
+    let mut draft = GrantsDraft { namespaces: vec![with("team", "shop", &["team"]); 3], ..GrantsDraft::default() };
+    draft.namespaces[0].names.push("shop".into());
+    draft.namespaces[1].selector = Some(SelectorDraft::default());
+    draft.namespaces[2].selector = None;
+    let (wrong, _) = refused(&draft);
+    let told = [
+        "spec.grants.namespaces[0].selector: stands beside names: give one of both, and the other in an entry of its own",
+        "spec.grants.namespaces[1].selector: selects all namespaces: use the fields of spec.grants above, or say which \
+         label selects them",
+        "spec.grants.namespaces[2].names: names no namespace: give names or a selector",
+    ];
+    assert_eq!(wrong, told);
+    draft.namespaces = vec![with("te am", "shop", &["team"])];
+    let (wrong, _) = refused(&draft);
+    assert!(wrong[0].starts_with("spec.grants.namespaces[0].selector.matchLabels: \"te am\" is no key"), "{wrong:?}");
+    draft.namespaces = vec![with("team", "shop", &["team"]); 65];
+    assert_eq!(refused(&draft).0, ["spec.grants.namespaces: are 65, of at most 64"]);
 }
 
 #[test]
 fn all_that_is_wrong_with_grants_is_told_by_its_field() {
     let mut draft = shop(PartDraft { ports: words(&["0"]), ..PartDraft::default() });
     draft.all.hosts = words(&["redis:6379"]);
-    draft.namespaces.push(SomeNamespacesDraft { names: vec!["shop".into()], part: PartDraft::default() });
+    draft.namespaces.push(SomeNamespacesDraft { names: vec!["shop".into()], ..SomeNamespacesDraft::default() });
     draft.namespaces.push(SomeNamespacesDraft::default());
     draft.limits =
         LimitsDraft { memory: Some("1.5Gi".into()), processor_time: Some("1ms".into()), host_calls: Some(0) };
@@ -190,8 +263,13 @@ fn a_secret_that_may_enter_is_asked_for_with_the_patch_that_grants_it() {
         "{halt}"
     );
     let part = PartDraft { secrets: words(&["word"]), ..PartDraft::default() };
-    draft.namespaces.push(SomeNamespacesDraft { names: vec!["shop".into()], part });
-    assert_eq!(secrets::judge("queue", &description, &granted(&draft)), Ok(()));
+    for some in [
+        SomeNamespacesDraft { names: vec!["shop".into()], selector: None, part: part.clone() },
+        SomeNamespacesDraft { part, ..with("team", "shop", &[]) },
+    ] {
+        draft.namespaces = vec![some];
+        assert_eq!(secrets::judge("queue", &description, &granted(&draft)), Ok(()));
+    }
 }
 
 #[test]
@@ -212,7 +290,7 @@ fn a_trigger_is_judged_by_its_secrets_and_its_connections_each_in_its_field() {
     let connections = [("redis", redis("redis.other:6379"))];
     let grants = granted(&shop(PartDraft { secrets: words(&["token"]), ..PartDraft::default() }));
     let told = |namespace: &str| {
-        let problems = grants.of(namespace).judge(&kind, &sources, connections.clone());
+        let problems = of(&grants, namespace).judge(&kind, &sources, connections.clone());
         problems.into_iter().map(|problem| (problem.field, problem.message)).collect::<Vec<_>>()
     };
     let elsewhere = told("elsewhere");
@@ -234,6 +312,10 @@ fn the_rights_at_last_are_what_is_imported_granted_and_below_the_ceiling() {
         "redis; hosts *.shop.svc; ports 6379; further redisCommands none; secrets none; memory 32Mi; processorTime 1s; \
          hostCalls 1000; in shop: hosts redis.shop.svc"
     );
+    draft.namespaces = vec![with("team", "shop", &["redis.shop.svc"]), with("team", "mail", &["*.shop.svc"])];
+    let told = granted(&draft).told(&imports(&["redis"]), &CEILING);
+    let ends = "; in namespaces with team=shop: hosts redis.shop.svc; in namespaces with team=mail: as elsewhere";
+    assert!(told.ends_with(ends), "{told}");
     assert_eq!(
         granted(&GrantsDraft::default()).told(&imports(&["memo"]), &CEILING),
         "lent nothing; secrets none; memory 64Mi; processorTime 1s; hostCalls 1000"
