@@ -1,8 +1,9 @@
 //! Which namespaces may use a Scaler: those that it names, and those whose labels it selects.
 
+use super::Grants;
+use super::draft::Refused;
 use super::selector::{Labels, Selector, SelectorDraft};
 use crate::problem::Problem;
-use crate::supply::{Halt, Step};
 
 /// `spec.allowedNamespaces` and `spec.allowedNamespaceSelector`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,11 +35,14 @@ impl AudienceDraft {
         Ok(Audience { names: self.names.clone(), selector })
     }
 
-    /// The same, for a Scaler on its way into service.
-    pub fn judge(&self) -> Result<Audience, Halt> {
-        self.parse().map_err(|problems| {
-            Halt::lasting(Step::Granted, "InvalidSelector", crate::problem::sentence(&problems))
-        })
+    /// The same beside the grants of a Scaler, with all that is wrong with either.
+    pub fn beside(&self, grants: Result<Grants, Refused>) -> Result<(Audience, Grants), Refused> {
+        match (self.parse(), grants) {
+            (Ok(audience), Ok(grants)) => Ok((audience, grants)),
+            (Ok(_), Err(refused)) => Err(refused),
+            (Err(wrong), Ok(_)) => Err(Refused { wrong, above: Vec::new() }),
+            (Err(wrong), Err(refused)) => Err(Refused { wrong: [refused.wrong, wrong].concat(), above: refused.above }),
+        }
     }
 }
 
@@ -65,7 +69,9 @@ impl Audience {
             Some(selector) if self.names.is_empty() => {
                 format!("its spec.allowedNamespaceSelector, {selector}, does not select {namespace}")
             }
-            Some(selector) => format!("{by_name} and its spec.allowedNamespaceSelector, {selector}, does not select it"),
+            Some(selector) => {
+                format!("{by_name} and its spec.allowedNamespaceSelector, {selector}, does not select it")
+            }
         }
     }
 }
@@ -73,6 +79,8 @@ impl Audience {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rights::{Ceiling, GrantsDraft, PartDraft};
+    use crate::supply::{Halt, Step};
 
     fn audience(names: &[&str], label: Option<(&str, &str)>) -> Audience {
         let labels = |(key, value): (&str, &str)| Labels::from([(key.to_owned(), value.to_owned())]);
@@ -113,10 +121,21 @@ mod tests {
     }
 
     #[test]
-    fn a_selector_that_selects_all_is_refused_with_what_lets_all_in() {
+    fn all_that_is_wrong_with_who_may_use_it_and_with_the_grants_is_told_at_once() {
         let draft = AudienceDraft { names: Vec::new(), selector: Some(SelectorDraft::default()) };
-        let halt = draft.judge().unwrap_err();
-        assert_eq!((halt.step, halt.reason.as_str(), halt.retry), (Step::Granted, "InvalidSelector", false));
-        assert!(halt.message.starts_with("spec.allowedNamespaceSelector: selects all namespaces: leave it out"), "{halt}");
+        let hosts = |hosts: &[&str]| {
+            let all = PartDraft {
+                hosts: Some(hosts.iter().map(|host| (*host).to_owned()).collect()),
+                ..PartDraft::default()
+            };
+            GrantsDraft { all, ..GrantsDraft::default() }.parse("queue", &Ceiling::NONE)
+        };
+        let halt = Halt::from(draft.beside(hosts(&["redis:6379"])).unwrap_err());
+        assert_eq!((halt.step, halt.reason.as_str(), halt.retry), (Step::Granted, "InvalidGrants", false));
+        let told = "spec.allowedNamespaceSelector: selects all namespaces: leave it out";
+        assert!(halt.message.starts_with("spec.grants.hosts[0]: ") && halt.message.contains(told), "{halt}");
+        let halt = Halt::from(draft.beside(hosts(&["*"])).unwrap_err());
+        assert!(halt.message.starts_with(told), "{halt}");
+        assert!(AudienceDraft::default().beside(hosts(&["*"])).is_ok());
     }
 }

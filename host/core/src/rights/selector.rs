@@ -66,8 +66,7 @@ impl SelectorDraft {
             // Whoever takes the last label away does not mean to let all in.
             problems.push(Problem::new("", format!("selects all namespaces: {instead}")));
         }
-        let counts =
-            [("matchLabels", self.match_labels.len()), ("matchExpressions", self.match_expressions.len())];
+        let counts = [("matchLabels", self.match_labels.len()), ("matchExpressions", self.match_expressions.len())];
         for (field, count) in counts.into_iter().filter(|(_, count)| *count > REQUIREMENTS_MAX) {
             problems.push(Problem::new(field, format!("are {count}, of at most {REQUIREMENTS_MAX}")));
         }
@@ -93,7 +92,8 @@ impl SelectorDraft {
 
 impl RequirementDraft {
     fn parse(&self) -> Result<Requirement, Vec<Problem>> {
-        let mut problems: Vec<Problem> = key_problem(&self.key).map(|why| Problem::new("key", why)).into_iter().collect();
+        let mut problems: Vec<Problem> =
+            key_problem(&self.key).map(|why| Problem::new("key", why)).into_iter().collect();
         if self.values.len() > VALUES_MAX {
             let message = format!("are {}, of at most {VALUES_MAX}", self.values.len());
             return Err([problems, vec![Problem::new("values", message)]].concat());
