@@ -31,8 +31,7 @@ pub trait Catalogue: Send + Sync {
         None
     }
 
-    /// The trigger types that the Scaler of a name serves in a namespace; else why it does not, where more is to be said than
-    /// that none does.
+    /// The trigger types that the Scaler of a name serves in a namespace; else why not, if more is to be said than that.
     fn brought(&self, _namespace: &str, _scaler: &str) -> Result<Vec<String>, Option<String>> {
         Err(None)
     }
