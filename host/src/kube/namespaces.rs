@@ -15,13 +15,12 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PartialObjectMeta;
 use kube::core::Status;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{self, metadata_watcher};
+use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::watch::{WATCH_SECONDS, Wait, heard};
+use super::watch::{WATCH_SECONDS, heard, patient};
 use crate::scalers::Namespaces;
 
 /// A watch that failed is tried again after 10 s at most, so one that says nothing for longer than this goes on.
@@ -41,7 +40,7 @@ pub async fn watch(
     tracing::info!("a Scaler selects namespaces by labels, which are watched from now on");
     let mut config = watcher::Config::default().timeout(WATCH_SECONDS);
     config.field_selector = namespace.map(|namespace| format!("metadata.name={namespace}"));
-    let mut stream = pin!(metadata_watcher(Api::<Namespace>::all(client), config).backoff(Wait::default()));
+    let mut stream = pin!(patient(Api::<PartialObjectMeta<Namespace>>::all(client), config));
     let mut listing = Vec::new();
     loop {
         let told = match timeout(QUIET, stream.next()).await {
@@ -166,7 +165,7 @@ mod tests {
         )
     }
 
-    /// Watches until `count` events were told; paused time makes waits short.
+    /// Watches until `count` events were told.
     async fn told(answers: Vec<(u16, Value)>, count: usize) -> (Vec<Event>, Arc<Namespaces>, Vec<String>) {
         let ((client, asked), namespaces) = (cluster(answers), Arc::new(Namespaces::default()));
         let (events, mut inbox) = mpsc::channel(8);
@@ -190,22 +189,22 @@ mod tests {
         namespaces.of(namespace).ok()?.get("team").cloned()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn nothing_is_asked_before_somebody_selects_namespaces() {
         let ((client, asked), namespaces) = (cluster(Vec::new()), Arc::new(Namespaces::default()));
         let (events, _inbox) = mpsc::channel(8);
         let watching = watch(client, Some("shop".into()), namespaces.clone(), events);
         let mut watching = pin!(watching);
-        assert!(timeout(Duration::from_secs(3_600), watching.as_mut()).await.is_err());
+        assert!(timeout(Duration::from_millis(50), watching.as_mut()).await.is_err());
         assert_eq!(*asked.lock().unwrap(), [""; 0]);
         namespaces.want();
-        assert!(timeout(Duration::from_secs(1), watching).await.is_err());
+        assert!(timeout(Duration::from_millis(50), watching).await.is_err());
         let asked = asked.lock().unwrap().clone();
         assert_eq!(asked.len(), 1);
         assert!(asked[0].contains("fieldSelector=metadata.name%3Dshop"), "{asked:?}");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn labels_are_listed_once_and_then_followed_and_of_a_namespace_only_metadata_is_asked_for() {
         let moved = json!({"type": "MODIFIED", "object": object("b", "mail")});
         let answers = vec![list(&[object("a", "shop"), object("b", "shop")]), (200, moved)];
@@ -219,7 +218,7 @@ mod tests {
         assert!(asked[0].contains("as=PartialObjectMetadataList") && asked[1].contains("as=PartialObjectMetadata;"));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_watch_that_is_forbidden_names_the_rule_and_begins_by_itself_once_it_is_there() {
         let ((client, _), namespaces) = (cluster(vec![forbidden()]), Arc::new(Namespaces::default()));
         let (events, _inbox) = mpsc::channel(8);

@@ -237,7 +237,7 @@ pub(super) fn heard<K>(what: &str, result: Result<watcher::Event<K>, watcher::Er
 
 /// Doubling waits between attempts of a watch. Without chance: two clients need no spreading.
 #[derive(Debug, Clone)]
-pub(super) struct Wait(Duration);
+struct Wait(Duration);
 
 impl Default for Wait {
     fn default() -> Self {

@@ -195,13 +195,13 @@ mod tests {
         let namespaces = Namespaces::default();
         namespaces.listed(all(&[("a", "shop"), ("b", "shop"), ("c", "shop")]));
         let kept = namespaces.of("a").unwrap();
-        assert_eq!(namespaces.seen("a", team("shop")), None);
+        assert!(namespaces.seen("a", team("shop")).is_none());
         let relisted = namespaces.listed(all(&[("a", "shop"), ("b", "mail"), ("d", "shop")]));
         assert_eq!(concerned(&relisted), ["b", "c", "d"]);
         assert!(Arc::ptr_eq(&kept, &namespaces.of("a").unwrap()), "what is equal is the same");
         assert_eq!(concerned(&namespaces.seen("a", Labels::new()).into_iter().collect::<Vec<_>>()), ["a"]);
         assert_eq!(concerned(&namespaces.gone("a").into_iter().collect::<Vec<_>>()), ["a"]);
-        assert_eq!(namespaces.gone("a"), None);
+        assert!(namespaces.gone("a").is_none());
         assert!(namespaces.of("a").is_err());
     }
 
