@@ -25,6 +25,9 @@ use crate::scalers::Namespaces;
 
 /// A watch that failed is tried again after 10 s at most, so one that says nothing for longer than this goes on.
 const QUIET: Duration = Duration::from_secs(30);
+/// Namespaces of one list, ten times as many as Kubernetes is made for: some 60 MB until the list is whole. Of those beyond no
+/// labels are known.
+const LISTED_MAX: usize = 100_000;
 /// The rule that is missing where nobody lets us watch.
 const RULE: &str = r#"{"apiGroups":[""],"resources":["namespaces"],"verbs":["list","watch"]}"#;
 
@@ -76,7 +79,9 @@ fn take(
             Vec::new()
         }
         watcher::Event::InitApply(object) => {
-            listing.push(labels(object));
+            if listing.len() < LISTED_MAX {
+                listing.push(labels(object));
+            }
             Vec::new()
         }
         watcher::Event::InitDone => namespaces.listed(std::mem::take(listing)),

@@ -21,15 +21,16 @@ fn a_name_counts_before_any_selector_and_of_selectors_the_first_that_matches() {
     draft.namespaces.push(with("stage", "live", &["stage"]));
     let grants = granted(&draft);
     let (team, stage) = (("team", "shop"), ("stage", "live"));
-    let cases: [(&str, &[(&str, &str)], &str); 5] = [
-        ("shop", &[team, stage], "named"),
-        ("other", &[team, stage], "team"),
-        ("other", &[stage, ("team", "mail")], "stage"),
-        ("other", &[("team", "mail")], "*.shop.svc"),
-        ("other", &[], "*.shop.svc"),
+    let mail = ("team", "mail");
+    let cases = [
+        ("shop", vec![team, stage], "named"),
+        ("other", vec![team, stage], "team"),
+        ("other", vec![stage, mail], "stage"),
+        ("other", vec![mail], "*.shop.svc"),
+        ("other", vec![], "*.shop.svc"),
     ];
     for (namespace, given, hosts) in cases {
-        let rights = grants.of(namespace, Some(&labels(given))).unwrap();
+        let rights = grants.of(namespace, Some(&labels(&given))).unwrap();
         assert_eq!(rights.hosts.as_ref().unwrap().told(), hosts, "{namespace} {given:?}");
         // What is not given for some is as for all.
         assert!(rights.judge_place(&redis("redis.shop.svc:1")).is_err());
