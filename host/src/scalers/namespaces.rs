@@ -138,9 +138,11 @@ impl Namespaces {
         }
     }
 
-    /// The watch goes on.
+    /// The watch goes on, or says nothing yet of a list that is still to come.
     pub fn heard(&self) {
-        self.refused.send_if_modified(|refused| refused.take().is_some());
+        if self.read().listed {
+            self.refused.send_if_modified(|refused| refused.take().is_some());
+        }
     }
 
     /// Why namespaces may not be watched, and what to do about it; nothing where they may, or nobody knows.
@@ -183,8 +185,10 @@ mod tests {
         let namespaces = Namespaces::default();
         let told = |namespaces: &Namespaces| namespaces.of("shop").unwrap_err();
         assert_eq!(told(&namespaces), "labels of namespaces are not known yet: they are being listed");
-        namespaces.failed("connection refused".into(), None);
+        namespaces.failed("connection refused".into(), Some("add the rule".into()));
         assert_eq!(told(&namespaces), "labels of namespaces are not known yet: connection refused");
+        namespaces.heard();
+        assert!(namespaces.refusals().borrow().is_some(), "silence is no list");
         assert_eq!(concerned(&namespaces.listed(all(&[("mail", "mail")]))), ["all"]);
         assert_eq!(told(&namespaces), "labels of namespaces are not known yet: shop was not seen among them");
         assert_eq!(*namespaces.of("mail").unwrap(), team("mail"));
