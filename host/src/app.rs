@@ -195,6 +195,13 @@ impl Tasks {
         };
         let (news, wishes) = mpsc::channel(supply::NEWS_MAX);
         let cancel = self.cancel.clone();
+        let labels = kube::namespaces::watch(
+            client.clone(),
+            settings.namespace.clone(),
+            scalers.namespaces().clone(),
+            events.clone(),
+        );
+        self.start("watch of namespaces", until(cancel.clone(), labels));
         self.start("watch of Scalers", until(cancel.clone(), kube::scaler::watch(client.clone(), news)));
         self.start("supply of scalers", supply.run(wishes, cancel));
         Ok(())

@@ -289,6 +289,22 @@ spec:
     }
 
     #[test]
+    fn selectors_of_namespaces_are_checked_wherever_a_scaler_has_them() {
+        let text = "apiVersion: bellows.dev/v1alpha1\nkind: Scaler\nmetadata: {name: queue}\nspec:\n  image: a.example/b:1\n  \
+                    grants:\n    namespaces:\n    - {selector: {}}\n    - {names: [a], selector: {matchLabels: {a: b}}}\n    \
+                    - {selector: {matchLabels: {team: shop}}}\n  allowedNamespaceSelector:\n    matchExpressions:\n    \
+                    - {key: team, operator: Is}\n";
+        let report = check_text(text, None);
+        let said: Vec<_> = report.findings.iter().map(|finding| (finding.line, finding.field.as_str())).collect();
+        let expected = [
+            (8, "spec.grants.namespaces[0].selector"),
+            (9, "spec.grants.namespaces[1].selector"),
+            (13, "spec.allowedNamespaceSelector.matchExpressions[0].operator"),
+        ];
+        assert_eq!(said, expected, "{:?}", report.findings);
+    }
+
+    #[test]
     fn all_mistakes_are_named_at_once() {
         let text = OBJECT
             .replace("  name: web", "  name: web_1")

@@ -15,6 +15,7 @@ mod rollout;
 pub mod scaled_object;
 pub mod scaler;
 mod schema;
+mod selector;
 pub mod status;
 
 pub use authentication::{ClusterTriggerAuthentication, TriggerAuthentication, TriggerAuthenticationSpec};

@@ -21,6 +21,7 @@ mod environment;
 mod finalizer;
 pub mod hpa;
 mod lanes;
+pub mod namespaces;
 mod performer;
 mod pods;
 mod reads;

@@ -26,14 +26,14 @@ pub trait Catalogue: Send + Sync {
     /// All trigger types that are served in a namespace, for messages.
     fn served(&self, namespace: &str) -> Vec<String>;
 
-    /// The Scaler that serves `trigger_type`, but not in this namespace.
+    /// Who serves `trigger_type`, but not for this namespace, and why, as a sentence.
     fn withheld(&self, _namespace: &str, _trigger_type: &str) -> Option<String> {
         None
     }
 
-    /// The trigger types that the Scaler of a name serves in a namespace; nothing where there is none that does.
-    fn brought(&self, _namespace: &str, _scaler: &str) -> Option<Vec<String>> {
-        None
+    /// The trigger types that the Scaler of a name serves in a namespace; else why not, if more is to be said than that.
+    fn brought(&self, _namespace: &str, _scaler: &str) -> Result<Vec<String>, Option<String>> {
+        Err(None)
     }
 }
 
@@ -163,9 +163,12 @@ pub async fn workload(
 fn pin_problem(key: &ObjectKey, draft: &Draft, catalogue: &dyn Catalogue) -> Option<Problem> {
     let pin = draft.pin()?;
     let message = match catalogue.brought(&key.namespace, pin) {
-        None => format!("no Scaler {pin:?} is in service for namespace {}: see kubectl get scalers", key.namespace),
-        Some(types) if draft.triggers.iter().any(|trigger| types.contains(&trigger.kind)) => return None,
-        Some(types) => format!("Scaler {pin} serves none of these triggers, but {}", types.join(", ")),
+        Err(Some(why)) => why,
+        Err(None) => {
+            format!("no Scaler {pin:?} is in service for namespace {}: see kubectl get scalers", key.namespace)
+        }
+        Ok(types) if draft.triggers.iter().any(|trigger| types.contains(&trigger.kind)) => return None,
+        Ok(types) => format!("Scaler {pin} serves none of these triggers, but {}", types.join(", ")),
     };
     Some(Problem::new(format!("metadata.annotations[{}]", draft::SCALER_ANNOTATION), message))
 }
@@ -261,12 +264,9 @@ fn unserved(namespace: &str, kind: &str, catalogue: &dyn Catalogue) -> Refusal {
     let mut served = catalogue.served(namespace);
     served.sort_unstable();
     let served = if served.is_empty() { "none".to_owned() } else { served.join(", ") };
-    let message = match catalogue.withheld(namespace, kind) {
-        Some(scaler) => format!(
-            "Scaler {scaler} serves trigger type {kind}, but its spec.allowedNamespaces does not name {namespace}"
-        ),
-        None => format!("no scaler is loaded that serves trigger type {kind}; loaded: {served}"),
-    };
+    let message = catalogue
+        .withheld(namespace, kind)
+        .unwrap_or_else(|| format!("no scaler is loaded that serves trigger type {kind}; loaded: {served}"));
     Refusal { problems: vec![Problem::new("type", message)], retry: true }
 }
 
@@ -579,7 +579,7 @@ mod tests {
             let secrets = Some(secrets.iter().map(|name| (*name).to_owned()).collect());
             let all = PartDraft { secrets, ..PartDraft::default() };
             let grants = GrantsDraft { all, ..GrantsDraft::default() }.parse("queue", &Ceiling::NONE).unwrap();
-            let catalogue = Brought(Arc::new(Granted(loaded().0.unwrap(), grants.of("shop").clone())));
+            let catalogue = Brought(Arc::new(Granted(loaded().0.unwrap(), grants.of("shop", None).unwrap().clone())));
             let key = ObjectKey::new("shop", "web");
             plan_trigger(&key, None, (0, &draft.triggers[0]), surroundings, &catalogue).await
         };

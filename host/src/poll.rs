@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bellows_core::effect::Poll;
 use bellows_core::event::{Endpoint, Event};
-use bellows_core::failure::{Blame, Failure, FailureKind};
 use bellows_wasm::{Call, Measured};
 use tokio::sync::mpsc;
 
@@ -56,16 +55,13 @@ impl Poller {
     }
 
     async fn measure(&self, poll: &Poll) -> Measured {
-        let Some(found) = self.scalers.of_poll(&poll.batch.scaler, &poll.batch.namespace) else {
-            let gone = Failure::new(
-                FailureKind::Transient,
-                Blame::Operator,
-                "scaler-gone",
-                "the scaler was replaced or removed",
-            );
-            let outcomes = poll.triggers.iter().map(|_| Err(gone.clone())).collect();
-            let endpoint = bellows_wasm::Endpoint::Unused;
-            return Measured { endpoint, outcomes, exchanges: Vec::new(), usage: bellows_wasm::Usage::default() };
+        let found = match self.scalers.of_poll(&poll.batch.scaler, &poll.batch.namespace) {
+            Ok(found) => found,
+            Err(failure) => {
+                let outcomes = poll.triggers.iter().map(|_| Err(failure.clone())).collect();
+                let endpoint = bellows_wasm::Endpoint::Unused;
+                return Measured { endpoint, outcomes, exchanges: Vec::new(), usage: bellows_wasm::Usage::default() };
+            }
         };
         let call = Call {
             at: (self.clock)().wall,

@@ -5,12 +5,12 @@
 //! that one. A file that cannot be loaded touches nothing else: the component that it replaces, and all others, stay in service.
 //! One that disappears stays in service too, until the host restarts, because nothing stops for want of a file.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bellows_core::event::Event;
+use bellows_core::failure::{Blame, Failure, FailureKind};
 use bellows_core::rights::Rights;
 use bellows_core::workload::ObjectKey;
 use bellows_wasm::{Engine, Scaler};
@@ -21,27 +21,25 @@ use crate::plan::{Catalogue, Choice};
 use crate::serve::upstream::chain;
 
 mod entitled;
+mod namespaces;
 mod offer;
+mod shelf;
+mod terms;
 mod trial;
 
+pub use namespaces::Namespaces;
 pub use offer::Offer;
+pub use terms::Terms;
 pub use trial::Trial;
 
 use entitled::parts;
+use shelf::{Shelf, Stamp, serves};
+use terms::Withheld;
 
 /// How often the folder is looked at: a listing of some hundred names.
 const LOOK: Duration = Duration::from_secs(2);
-/// Components kept loaded after they were replaced, for objects that were not resolved again yet.
-const RETIRED_MAX: usize = 8;
 /// Files of a folder that are looked at; a host with more scalers than this has a wrong folder.
 const FILES_MAX: usize = 1024;
-
-/// What tells a changed file from an unchanged one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
-    length: u64,
-    modified: Option<SystemTime>,
-}
 
 /// A component for a poll.
 pub struct Found {
@@ -56,80 +54,18 @@ pub struct Found {
 /// Who comes first of several Scalers that claim a trigger type: the oldest, and of two as old the first by name.
 pub type Rank = (jiff::Timestamp, String);
 
-#[derive(Default)]
-struct Shelf {
-    files: BTreeMap<PathBuf, (Stamp, Option<Arc<Scaler>>)>,
-    offers: BTreeMap<Rank, Offer>,
-    /// With the name of the Scaler that brought it.
-    retired: Vec<(Option<String>, Arc<Scaler>)>,
-    /// Trials that ended lately, for objects that were not resolved again yet; by the Scalers that brought them.
-    ended: Vec<(String, Arc<Trial>)>,
-}
-
-impl Shelf {
-    fn of_files(&self) -> impl Iterator<Item = &Arc<Scaler>> {
-        self.files.values().filter_map(|(_, scaler)| scaler.as_ref())
-    }
-
-    /// What serves nobody any more is kept for a while.
-    fn retire(&mut self, by: Option<&str>, before: impl IntoIterator<Item = Arc<Scaler>>) {
-        self.retired.extend(before.into_iter().map(|before| (by.map(str::to_owned), before)));
-        let excess = self.retired.len().saturating_sub(RETIRED_MAX);
-        self.retired.drain(..excess);
-    }
-
-    /// Keeps for a while what the offer before had and the one in its place, `now`, has not. A trial whose newer component
-    /// serves by now is over: the older one is asked no more.
-    fn retire_offer(&mut self, by: &str, before: Offer, now: &Offer) {
-        let kept = |scaler: &&Arc<Scaler>| !now.scalers().any(|serving| Arc::ptr_eq(serving, scaler));
-        self.retire(Some(by), before.scalers().filter(kept).cloned());
-        let returned = before.trial.filter(|trial| kept(&&trial.newer));
-        self.ended.extend(returned.map(|trial| (by.to_owned(), trial)));
-        let excess = self.ended.len().saturating_sub(RETIRED_MAX);
-        self.ended.drain(..excess);
-    }
-
-    /// The offer of the Scaler of a name, if a namespace may use it.
-    fn named(&self, name: &str, namespace: &str) -> Option<&Offer> {
-        let named = self.offers.iter().filter(|((_, named), _)| named == name);
-        named.map(|(_, offer)| offer).find(|offer| offer.allows(namespace))
-    }
-
-    /// What a Scaler brings, or brought lately, under a digest.
-    fn brought(&self, by: &str, digest: &str, namespace: &str) -> Option<Found> {
-        let offer = self.named(by, namespace)?;
-        let retired = self.retired.iter().filter(|(before, _)| before.as_deref() == Some(by)).map(|(_, scaler)| scaler);
-        let scaler = offer.scalers().chain(retired).find(|scaler| scaler.digest() == digest)?.clone();
-        let of = |trial: &&Arc<Trial>| trial.newer.digest() == digest || trial.older.digest() == digest;
-        // One that ended concerns the newer component alone: the older one serves again, or no longer.
-        let ended = self.ended.iter().rev().filter(|(before, _)| before == by).map(|(_, trial)| trial);
-        let ended = ended.filter(|trial| trial.newer.digest() == digest);
-        let trial = offer.trial.iter().filter(of).chain(ended).next().cloned();
-        Some(Found { scaler, rights: Some(offer.grants.of(namespace).clone()), trial })
-    }
-
-    /// The offers that a namespace may use, but for those that must be pinned; each with the name of its Scaler.
-    fn open_to(&self, namespace: &str) -> impl Iterator<Item = (&str, &Offer)> {
-        let open = self.offers.iter().filter(move |(_, offer)| offer.allows(namespace) && !offer.pinned_only);
-        open.map(|((_, name), offer)| (name.as_str(), offer))
-    }
-}
-
-fn serves(scaler: &Scaler, trigger_type: &str) -> bool {
-    scaler.description().trigger_types.iter().any(|kind| kind.name == trigger_type)
-}
-
 /// The components in service.
 pub struct Scalers {
     folder: PathBuf,
     engine: Engine,
     shelf: RwLock<Shelf>,
+    namespaces: Arc<Namespaces>,
 }
 
 impl Scalers {
     /// Loads what is in the folder. What cannot be loaded is logged, with its reason.
     pub async fn open(folder: PathBuf, engine: Engine) -> Self {
-        let scalers = Self { folder, engine, shelf: RwLock::default() };
+        let scalers = Self { folder, engine, shelf: RwLock::default(), namespaces: Arc::default() };
         scalers.look().await;
         scalers
     }
@@ -147,17 +83,21 @@ impl Scalers {
         }
     }
 
+    /// What is known of the labels of namespaces.
+    pub fn namespaces(&self) -> &Arc<Namespaces> {
+        &self.namespaces
+    }
+
     /// The component that was planned under this identity, also one that was replaced lately, and its rights as they are
     /// now: what a person took away since holds for objects that were not resolved again, too.
-    pub fn of_poll(&self, identity: &str, namespace: &str) -> Option<Found> {
+    pub fn of_poll(&self, identity: &str, namespace: &str) -> Result<Found, Failure> {
         let (digest, by) = parts(identity);
-        self.read(|shelf| {
-            let Some(by) = by else {
-                let retired = shelf.retired.iter().filter(|(by, _)| by.is_none()).map(|(_, scaler)| scaler);
-                let found = shelf.of_files().chain(retired).find(|scaler| scaler.digest() == digest)?;
-                return Some(Found { scaler: found.clone(), rights: None, trial: None });
-            };
-            shelf.brought(by, digest, namespace)
+        self.read(|shelf| match by {
+            None => {
+                let found = shelf.of_folder(digest).ok_or_else(gone)?;
+                Ok(Found { scaler: found.clone(), rights: None, trial: None })
+            }
+            Some(by) => shelf.brought(by, digest, namespace, &self.namespaces),
         })
     }
 
@@ -243,22 +183,23 @@ impl Scalers {
 impl Catalogue for Scalers {
     /// Where two components claim a trigger type, the one whose file name comes first serves it.
     fn find(&self, object: &ObjectKey, pin: Option<&str>, trigger_type: &str) -> Option<Choice> {
-        let namespace = &*object.namespace;
+        let namespaces = &self.namespaces;
         self.read(|shelf| {
-            let pinned = || pin.and_then(|name| shelf.named(name, namespace)?.choose(name, object, trigger_type));
+            let pinned = || {
+                let (offer, rights) = shelf.named(pin?, &object.namespace, namespaces)?.ok()?;
+                offer.choose(pin?, &rights, object, trigger_type)
+            };
             let of_files = || {
                 let scaler = shelf.of_files().find(|scaler| serves(scaler, trigger_type))?;
                 Some(Choice { planner: scaler.clone(), beside: None })
             };
-            let mut open = shelf.open_to(namespace);
-            let mut offered = || open.find_map(|(name, offer)| offer.choose(name, object, trigger_type));
-            pinned().or_else(of_files).or_else(&mut offered)
+            pinned().or_else(of_files).or_else(|| shelf.offered(object, trigger_type, namespaces))
         })
     }
 
     fn served(&self, namespace: &str) -> Vec<String> {
         self.read(|shelf| {
-            let offered = shelf.open_to(namespace).map(|(_, offer)| &offer.scaler);
+            let offered = shelf.open_to(namespace, &self.namespaces).map(|offer| &offer.scaler);
             let mut names: Vec<_> = shelf.of_files().chain(offered).flat_map(types).collect();
             names.sort();
             names.dedup();
@@ -268,14 +209,32 @@ impl Catalogue for Scalers {
 
     fn withheld(&self, namespace: &str, trigger_type: &str) -> Option<String> {
         self.read(|shelf| {
-            let withheld = |offer: &Offer| !offer.allows(namespace) && serves(&offer.scaler, trigger_type);
-            shelf.offers.iter().find(|(_, offer)| withheld(offer)).map(|((_, name), _)| name.clone())
+            let (scaler, why) = shelf.withheld(namespace, trigger_type, &self.namespaces)?;
+            Some(match why {
+                Withheld::NotAllowed(why) => format!("Scaler {scaler} serves trigger type {trigger_type}, but {why}"),
+                Withheld::Unknown(why) => format!(
+                    "Scaler {scaler} serves trigger type {trigger_type}, but what it may do for {namespace} is decided by \
+                     labels, and {why}"
+                ),
+            })
         })
     }
 
-    fn brought(&self, namespace: &str, name: &str) -> Option<Vec<String>> {
-        self.read(|shelf| shelf.named(name, namespace).map(|offer| offer.scalers().flat_map(types).collect()))
+    fn brought(&self, namespace: &str, name: &str) -> Result<Vec<String>, Option<String>> {
+        self.read(|shelf| match shelf.named(name, namespace, &self.namespaces) {
+            Some(Ok((offer, _))) => Ok(offer.scalers().flat_map(types).collect()),
+            Some(Err(Withheld::Unknown(why))) => {
+                Err(Some(format!("what Scaler {name} may do for {namespace} is decided by labels, and {why}")))
+            }
+            Some(Err(Withheld::NotAllowed(_))) | None => Err(None),
+        })
     }
+}
+
+/// What a poll hears whose component is not there any more.
+fn gone() -> Failure {
+    let why = "the scaler was replaced or removed";
+    Failure::new(FailureKind::Transient, Blame::Operator, "scaler-gone", why)
 }
 
 fn types(scaler: &Arc<Scaler>) -> Vec<String> {

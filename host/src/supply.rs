@@ -8,14 +8,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bellows_core::event::Event;
-use bellows_core::rights::{Grants, secrets};
+use bellows_core::rights::secrets;
 use bellows_core::supply::{self, Halt, Progress, Step};
 use bellows_wasm::oci::{Digest, Kept};
 use bellows_wasm::{Engine, Scaler};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::scalers::{Rank, Scalers};
+use crate::scalers::{Rank, Scalers, Terms};
 use crate::serve::Clock;
 
 use self::asking::Asking;
@@ -118,13 +118,13 @@ impl Supply {
     /// One attempt. What serves stays in `serving`.
     async fn attempt(&self, wish: &Wish, serving: &mut Option<Serving>) -> Told {
         let mut progress = Progress { verifies: wish.verification.is_some(), ..Progress::default() };
-        progress.halt = self.steps(wish, serving, &mut progress).await.err();
+        progress.halt = self.steps(wish, serving, &mut progress).await.and_then(|()| self.sees(serving.as_ref())).err();
         self.told(progress, serving.as_ref())
     }
 
     async fn steps(&self, wish: &Wish, serving: &mut Option<Serving>, progress: &mut Progress) -> Result<(), Halt> {
-        let grants = self.hold_to_grants(wish, serving).await?;
-        let asking = Asking::of(wish, grants, &self.source, &*self.desk).await?;
+        let terms = self.hold_to_grants(wish, serving).await?;
+        let asking = Asking::of(wish, terms, &self.source, &*self.desk).await?;
         // First of all, and without any registry, so that nothing bad stays in service while that is away.
         self.go_by_rollout(wish, serving).await?;
         let found = self.source.resolve(&asking.reference, asking.policy, asking.login()).await?;
@@ -169,10 +169,10 @@ impl Supply {
         }
         let prepared = self.engine.prepare(&kept.path).await.map_err(|error| refused(&error))?;
         may(prepared.imports())?;
-        let described = prepared.describe_with(Some(asking.grants.anywhere())).await;
+        let described = prepared.describe_with(Some(asking.terms.grants().anywhere())).await;
         let scaler = described.map_err(|error| refused(&error))?;
         asking.judge_version(&scaler)?;
-        secrets::judge(&wish.rank.1, scaler.description(), &asking.grants)?;
+        secrets::judge(&wish.rank.1, scaler.description(), asking.terms.grants())?;
         self.unclaimed(wish, &scaler)?;
         Ok((scaler, kept))
     }
@@ -192,16 +192,20 @@ impl Supply {
     }
 
     /// What a person takes away is taken away at once, before anything is asked of a registry.
-    async fn hold_to_grants(&self, wish: &Wish, serving: &mut Option<Serving>) -> Result<Arc<Grants>, Halt> {
+    async fn hold_to_grants(&self, wish: &Wish, serving: &mut Option<Serving>) -> Result<Arc<Terms>, Halt> {
         if let Some(problem) = supply::unknown_grants(&wish.granted).next() {
             return Err(Halt::lasting(Step::Granted, "UnknownCapability", problem.to_string()));
         }
         let name = &wish.rank.1;
-        let grants = Arc::new(wish.grants.parse(name, self.engine.ceiling())?);
-        let Some(before) = serving else { return Ok(grants) };
+        let (audience, grants) = wish.allowed.beside(wish.grants.parse(name, self.engine.ceiling()))?;
+        let terms = Arc::new(Terms::new(audience, grants));
+        if terms.by_labels() {
+            self.scalers.namespaces().want();
+        }
+        let Some(before) = serving else { return Ok(terms) };
         let may = |scaler: &Scaler| {
             supply::judge_grants(name, scaler.imports(), &wish.granted)?;
-            secrets::judge(name, scaler.description(), &grants)
+            secrets::judge(name, scaler.description(), terms.grants())
         };
         if let Err(halt) = may(&before.scaler) {
             *serving = None;
@@ -212,13 +216,21 @@ impl Supply {
             self.abandon(wish, before).await;
             return Err(halt);
         }
-        let usable = (&before.allowed, before.pinned_only, &before.grants);
-        if usable != (&wish.allowed, wish.pinned_only, &grants) {
-            (before.allowed, before.pinned_only) = (wish.allowed.clone(), wish.pinned_only);
-            before.grants = Arc::clone(&grants);
+        if before.terms != terms || before.pinned_only != wish.pinned_only {
+            (before.terms, before.pinned_only) = (Arc::clone(&terms), wish.pinned_only);
             self.offer(wish, before).await;
         }
-        Ok(grants)
+        Ok(terms)
+    }
+
+    /// Whether labels may be read that decide what it may do somewhere. It serves those that names decide of.
+    fn sees(&self, serving: Option<&Serving>) -> Result<(), Halt> {
+        let refused = self.scalers.namespaces().refusals().borrow().clone();
+        match refused.filter(|_| serving.is_some_and(Serving::is_by_labels)) {
+            // Tried again as soon as they may be.
+            Some(why) => Err(Halt::lasting(Step::Granted, "NamespacesUnread", why)),
+            None => Ok(()),
+        }
     }
 
     /// Whatever is revoked, or bears no signature that counts, goes.
@@ -261,7 +273,7 @@ impl Supply {
         progress.serving = Some(digest.to_string());
         progress.rollout = serving.rolling();
         let trigger_types = scaler.description().trigger_types.iter().map(|kind| kind.name.clone()).collect();
-        let rights = Some(serving.grants.told(scaler.imports(), &self.engine.usual()));
+        let rights = Some(serving.terms.grants().told(scaler.imports(), &self.engine.usual()));
         Told { progress, trigger_types, imports: scaler.imports().to_vec(), rights }
     }
 }

@@ -91,7 +91,17 @@ spec:
   image: ghcr.io/me/my-queue:1.0.0
   grants:
     capabilities: [redis]
+    namespaces:
+    - selector:
+        matchExpressions:
+        - key: team
+          operator: In
+          values: [shop]
+      hosts: [redis.shop.svc]
   allowedNamespaces: [shop]
+  allowedNamespaceSelector:
+    matchLabels:
+      team: shop
 ";
 
 #[test]

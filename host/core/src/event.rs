@@ -119,6 +119,8 @@ pub enum Event {
     },
     /// Scalers were loaded, replaced or lost: what was refused for the lack of one is resolved again.
     ScalersChanged,
+    /// The labels of a namespace are others than before, or nobody knows them any more: its objects are resolved again.
+    NamespaceRelabelled(Arc<str>),
     /// Who shares the work; one of them is this process.
     Membership {
         /// This process.

@@ -99,7 +99,8 @@ impl Machine {
             Event::AuthenticationReleased { key, result } => {
                 self.authentication_released(&key, &result, now, &mut effects);
             }
-            Event::ScalersChanged => self.scalers_changed(now, &mut effects),
+            Event::ScalersChanged => self.resolve_anew(None, now, &mut effects),
+            Event::NamespaceRelabelled(namespace) => self.resolve_anew(Some(&namespace), now, &mut effects),
             Event::Membership { own, members } => self.members(Membership::new(own, members), now, &mut effects),
             Event::Tick => {}
         }

@@ -15,16 +15,20 @@ use crate::parameter::Sources;
 use crate::problem::Problem;
 use crate::scaler::{Source, TriggerType};
 
+mod audience;
 pub mod commands;
 mod draft;
 mod grants;
 mod pattern;
 pub mod secrets;
+mod selector;
 
 pub use crate::connection::duration as time;
+pub use audience::{Audience, AudienceDraft, Undecided};
 pub use draft::{GrantsDraft, LimitsDraft, PartDraft, SomeNamespacesDraft};
 pub use grants::Grants;
 pub use pattern::{HostPattern, PortRange, bytes};
+pub use selector::{Labels, RequirementDraft, Selector, SelectorDraft};
 
 /// What any component may use at most, whoever grants it: what the host was started with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

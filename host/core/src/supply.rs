@@ -152,6 +152,13 @@ pub fn conditions(progress: &Progress) -> Vec<SupplyCondition> {
             let rollout = progress.rollout.as_ref().map(ToString::to_string).unwrap_or_default();
             condition("Ready", Truth::True, "Serving", &format!("its trigger types are served{rollout}"))
         }
+        // Labels that the host may not read, for one.
+        (Some(halt), serving @ Some(_)) if halt.step == Step::Granted && *serving == progress.digest => condition(
+            "Ready",
+            Truth::True,
+            "Serving",
+            &format!("its trigger types are served, but not for all: {halt}"),
+        ),
         (Some(halt), Some(older)) => {
             condition("Ready", Truth::True, "ServingOlder", &format!("{older} goes on serving: {halt}"))
         }
@@ -246,6 +253,18 @@ mod tests {
         let told = told(&progress);
         assert!(told.contains(&"Ready=True ServingOlder".to_owned()), "{told:?}");
         assert!(told.contains(&"Degraded=True NoScaler".to_owned()), "{told:?}");
+    }
+
+    #[test]
+    fn what_serves_those_alone_of_whom_names_decide_is_no_older_digest() {
+        let halt = Some(Halt::lasting(Step::Granted, "NamespacesUnread", "namespaces is forbidden"));
+        let digest = Some("sha256:now".to_owned());
+        let progress = Progress { halt, digest: digest.clone(), serving: digest, ..Progress::default() };
+        let told = told(&progress);
+        for condition in ["Compiled=True Compiled", "Granted=False NamespacesUnread", "Ready=True Serving"] {
+            assert!(told.contains(&condition.to_owned()), "{told:?}");
+        }
+        assert!(told.contains(&"Degraded=True NamespacesUnread".to_owned()), "{told:?}");
     }
 
     #[test]

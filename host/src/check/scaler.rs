@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::manifest::Manifest;
 use super::{Finding, Severity};
 use crate::crd::ScalerSpec;
-use crate::crd::scaler::draft;
+use crate::crd::scaler::{audience, draft};
 use crate::supply::{MinimumVersion, PullPolicy, policy};
 
 pub(super) const KIND: &str = "Scaler";
@@ -34,6 +34,8 @@ pub(super) fn findings(manifest: &Manifest, mut document: Value) -> Vec<Finding>
         spec.rollout.draft().parse().err().into_iter().flatten().map(|problem| problem.under("spec.rollout"));
     found.extend(problems.map(|problem| say(&problem.field, problem.message)));
     found.extend(grants(manifest, &draft(spec.grants, spec.limits)));
+    let problems = audience(spec.allowed_namespaces, spec.allowed_namespace_selector).parse().err();
+    found.extend(problems.into_iter().flatten().map(|problem| say(&problem.field, problem.message)));
     let problems = spec
         .verification
         .map(|written| [policy(&written).err(), MinimumVersion::of(&written).err()].into_iter().flatten());

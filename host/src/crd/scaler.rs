@@ -6,10 +6,11 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use bellows_core::rights::{GrantsDraft, LimitsDraft, PartDraft, SomeNamespacesDraft};
+use bellows_core::rights::{AudienceDraft, GrantsDraft, LimitsDraft, PartDraft, SomeNamespacesDraft};
 
 use super::rollout::{Rollout, RolloutStatus};
 use super::schema;
+use super::selector::NamespaceSelector;
 use super::status::Condition;
 
 /// A scaler that comes from a registry, and what it may do here.
@@ -62,10 +63,14 @@ pub struct ScalerSpec {
     /// Whose signature it must bear. Nobody's when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
-    /// The namespaces whose ScaledObjects may use it; all when empty.
+    /// The namespaces whose ScaledObjects may use it, by name. All may when neither this nor allowedNamespaceSelector is given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1024))]
     pub allowed_namespaces: Vec<String>,
+    /// The namespaces whose ScaledObjects may use it, by their labels, besides those that allowedNamespaces names. While
+    /// labels of namespaces are not known, those alone that are named may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed_namespace_selector: Option<NamespaceSelector>,
     /// Whether it serves those ScaledObjects alone that name it in their annotation bellows.dev/scaler: for two versions
     /// side by side.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -124,7 +129,9 @@ pub struct Grants {
     #[schemars(length(max = 64))]
     pub secrets: Option<Vec<String>>,
     /// Other rights for the ScaledObjects of some namespaces. A field that is given here stands there in the place of the one
-    /// above; one that is not is as above. A namespace is named once.
+    /// above; one that is not is as above. Of several entries one counts: that which names the namespace, before any selector;
+    /// else the first whose selector matches its labels. A namespace is named once. While labels of namespaces are not known,
+    /// a namespace that no entry names has no rights at all, if there is any selector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub namespaces: Vec<SomeNamespaces>,
@@ -134,9 +141,13 @@ pub struct Grants {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SomeNamespaces {
-    /// The namespaces.
+    /// The namespaces by name. Either this or a selector.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
-    pub names: Vec<String>,
+    pub names: Option<Vec<String>>,
+    /// The namespaces by their labels. Either this or names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<NamespaceSelector>,
     /// Instead of the hosts above.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
@@ -212,7 +223,8 @@ fn part(
 #[must_use]
 pub fn draft(grants: Grants, limits: Limits) -> GrantsDraft {
     let some = |some: SomeNamespaces| SomeNamespacesDraft {
-        names: some.names,
+        names: some.names.unwrap_or_default(),
+        selector: some.selector.map(NamespaceSelector::draft),
         part: part(some.hosts, some.ports, some.redis_commands, some.secrets),
     };
     GrantsDraft {
@@ -224,6 +236,12 @@ pub fn draft(grants: Grants, limits: Limits) -> GrantsDraft {
             host_calls: limits.host_calls.map(i64::from),
         },
     }
+}
+
+/// Who may use it, for core to judge.
+#[must_use]
+pub fn audience(names: Vec<String>, selector: Option<NamespaceSelector>) -> AudienceDraft {
+    AudienceDraft { names, selector: selector.map(NamespaceSelector::draft) }
 }
 
 /// How far a scaler came on its way into service.

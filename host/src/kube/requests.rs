@@ -55,8 +55,9 @@ fn resource(path: &str) -> String {
     let mut parts = parts.skip(skipped).peekable();
     let mut first = parts.next();
     if first == Some("namespaces") {
-        let namespace = parts.next();
-        first = if parts.peek().is_some() { parts.next() } else { namespace.and(first) };
+        // Behind its name; where nothing follows, namespaces are what is asked for.
+        parts.next();
+        first = parts.peek().is_some().then(|| parts.next()).flatten().or(first);
     }
     match (first, parts.nth(1)) {
         (Some(resource), Some(sub)) => format!("{resource}/{sub}"),
@@ -77,6 +78,7 @@ mod tests {
             ("/apis/apps/v1/namespaces/shop/deployments/web/scale", "deployments/scale"),
             ("/api/v1/namespaces/shop/secrets/login", "secrets"),
             ("/api/v1/namespaces/shop", "namespaces"),
+            ("/api/v1/namespaces", "namespaces"),
             ("/apis/argoproj.io/v1alpha1", "discovery"),
             ("/version", "other"),
         ];

@@ -90,7 +90,7 @@ fn wanted(DeserializeGuard(object): DeserializeGuard<Scaler>) -> Option<News> {
         verification: spec.verification,
         granted: spec.grants.capabilities.clone(),
         grants: crd::scaler::draft(spec.grants, spec.limits),
-        allowed: spec.allowed_namespaces,
+        allowed: crd::scaler::audience(spec.allowed_namespaces, spec.allowed_namespace_selector),
         pinned_only: spec.pinned_only,
         rollout: spec.rollout.draft(),
     })))

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use bellows_core::rights::Grants;
+use bellows_core::rights::Rights;
 use bellows_core::workload::ObjectKey;
 use bellows_wasm::Scaler;
 
 use super::entitled::{Entitled, identity};
-use super::{Trial, serves};
+use super::shelf::serves;
+use super::terms::Withheld;
+use super::{Namespaces, Terms, Trial};
 use crate::plan::{Beside, Choice, Planner, Witness as _};
 
 /// A component that a Scaler of the cluster brings.
@@ -15,10 +17,8 @@ use crate::plan::{Beside, Choice, Planner, Witness as _};
 pub struct Offer {
     /// The component.
     pub scaler: Arc<Scaler>,
-    /// The namespaces that may use it; all where empty.
-    pub allowed: Vec<String>,
-    /// What it may do in them.
-    pub grants: Arc<Grants>,
+    /// Which namespaces may use it, and what it may do in them.
+    pub terms: Arc<Terms>,
     /// Whether it serves those objects alone that pin it.
     pub pinned_only: bool,
     /// The component that is to take its place, while that is on trial.
@@ -31,11 +31,21 @@ impl Offer {
         [Some(&self.scaler), self.trial.as_ref().map(|trial| &trial.newer)].into_iter().flatten()
     }
 
-    /// Who serves a trigger type of an object, and who stands beside; brought by the Scaler `by`.
-    pub(super) fn choose(&self, by: &str, object: &ObjectKey, trigger_type: &str) -> Option<Choice> {
+    /// Whether one of them knows a trigger type.
+    pub(super) fn serves(&self, trigger_type: &str) -> bool {
+        self.scalers().any(|scaler| serves(scaler, trigger_type))
+    }
+
+    /// Who serves a trigger type of an object, with these rights, and who stands beside; brought by the Scaler `by`.
+    pub(super) fn choose(
+        &self,
+        by: &str,
+        rights: &Arc<Rights>,
+        object: &ObjectKey,
+        trigger_type: &str,
+    ) -> Option<Choice> {
         let entitled = |scaler: &Arc<Scaler>| -> Arc<dyn Planner> {
-            let rights = self.grants.of(&object.namespace).clone();
-            Arc::new(Entitled { identity: identity(scaler, by), scaler: scaler.clone(), rights })
+            Arc::new(Entitled { identity: identity(scaler, by), scaler: scaler.clone(), rights: rights.clone() })
         };
         let alone = |scaler: &Arc<Scaler>| Choice { planner: entitled(scaler), beside: None };
         let Some(trial) = &self.trial else {
@@ -58,7 +68,8 @@ impl Offer {
         }
     }
 
-    pub(super) fn allows(&self, namespace: &str) -> bool {
-        self.allowed.is_empty() || self.allowed.iter().any(|allowed| allowed == namespace)
+    /// With the rights of a namespace, or why it has none.
+    pub(super) fn usable(&self, namespace: &str, namespaces: &Namespaces) -> Result<(&Self, Arc<Rights>), Withheld> {
+        self.terms.of(namespace, namespaces).map(|rights| (self, rights))
     }
 }

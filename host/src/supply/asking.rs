@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bellows_core::problem::Problem;
-use bellows_core::rights::Grants;
 use bellows_core::supply::{Halt, Step};
 use bellows_wasm::Scaler;
 use bellows_wasm::oci::{Policy, Reference};
+
+use crate::scalers::Terms;
 
 use super::version::MinimumVersion;
 use super::{Desk, PullPolicy, Source, Wish, verify};
@@ -19,14 +20,14 @@ pub(super) struct Asking {
     pub(super) verification: Option<Policy>,
     /// How old it may be.
     minimum_version: Option<MinimumVersion>,
-    /// What it may do.
-    pub(super) grants: Arc<Grants>,
+    /// Who may use it, and what it may do there.
+    pub(super) terms: Arc<Terms>,
     /// Name and content of the Secret for the registry.
     secret: Option<(String, Vec<u8>)>,
 }
 
 impl Asking {
-    pub(super) async fn of(wish: &Wish, grants: Arc<Grants>, source: &Source, desk: &dyn Desk) -> Result<Self, Halt> {
+    pub(super) async fn of(wish: &Wish, terms: Arc<Terms>, source: &Source, desk: &dyn Desk) -> Result<Self, Halt> {
         let policy = wish.policy.clone().map_err(|written| {
             let message = format!("spec.pullPolicy {written:?} is none: give Always, IfNotPresent or Never");
             Halt::lasting(Step::Resolved, "InvalidPullPolicy", message)
@@ -46,7 +47,7 @@ impl Asking {
             Some(name) if policy != PullPolicy::Never => Some((name.clone(), desk.pull_secret(name).await?)),
             _ => None,
         };
-        Ok(Self { policy, reference, verification, minimum_version, grants, secret })
+        Ok(Self { policy, reference, verification, minimum_version, terms, secret })
     }
 
     /// Whether a component is new enough.

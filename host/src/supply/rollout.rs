@@ -19,9 +19,8 @@ impl Supply {
     pub(super) async fn offer(&self, wish: &Wish, serving: &Serving) {
         let offer = Offer {
             scaler: Arc::clone(&serving.scaler),
-            allowed: serving.allowed.clone(),
+            terms: Arc::clone(&serving.terms),
             pinned_only: serving.pinned_only,
-            grants: Arc::clone(&serving.grants),
             trial: serving.candidate.as_ref().map(|candidate| Arc::clone(&candidate.trial)),
         };
         self.scalers.offer(wish.rank.clone(), offer);
@@ -40,12 +39,12 @@ impl Supply {
         // The same component in another artifact is nothing new.
         let before = serving.take().filter(|before| !plan.is_nothing() && before.scaler.digest() != scaler.digest());
         let (digest, reference) = (kept.digest, asking.reference.clone());
-        let (allowed, pinned_only, grants) = (wish.allowed.clone(), wish.pinned_only, Arc::clone(&asking.grants));
+        let (terms, pinned_only) = (Arc::clone(&asking.terms), wish.pinned_only);
         let next = match before {
             None => {
                 tracing::info!(scaler = wish.rank.1, %digest, "Scaler in service");
                 self.source.remember(&reference, kept).await;
-                Serving { digest, scaler, allowed, pinned_only, grants, candidate: None }
+                Serving { digest, scaler, terms, pinned_only, candidate: None }
             }
             Some(before) => {
                 tracing::info!(scaler = wish.rank.1, older = %before.digest, %digest, "the next digest is on trial");

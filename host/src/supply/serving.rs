@@ -2,21 +2,19 @@
 
 use std::sync::Arc;
 
-use bellows_core::rights::Grants;
 use bellows_core::supply::Rolling;
 use bellows_wasm::Scaler;
 use bellows_wasm::oci::{Digest, Kept, Policy, Reference};
 
 use super::Asking;
-use crate::scalers::Trial;
+use crate::scalers::{Terms, Trial};
 
 /// What a Scaler has in service.
 pub(super) struct Serving {
     pub(super) digest: Digest,
     pub(super) scaler: Arc<Scaler>,
-    pub(super) allowed: Vec<String>,
+    pub(super) terms: Arc<Terms>,
     pub(super) pinned_only: bool,
-    pub(super) grants: Arc<Grants>,
     pub(super) candidate: Option<Candidate>,
 }
 
@@ -46,6 +44,11 @@ impl Serving {
         let candidate = self.candidate.as_ref()?;
         let (percent, tally) = candidate.trial.state();
         Some(Rolling { digest: candidate.digest.to_string(), percent, tally })
+    }
+
+    /// Whether labels of namespaces decide who may use it, or what it may do there.
+    pub(super) fn is_by_labels(&self) -> bool {
+        self.terms.by_labels()
     }
 
     /// The digest of the component itself, of an artifact that is in service or on its way.

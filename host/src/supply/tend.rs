@@ -37,8 +37,10 @@ impl Drop for Tended {
 
 /// Tends one Scaler for as long as it is there.
 pub(super) async fn tend(supply: Arc<Supply>, places: Arc<Semaphore>, mut wishes: watch::Receiver<Wish>) {
-    let (mut serving, mut failures, mut written) = (None, 0_u32, None);
+    let (mut serving, mut failures, mut written) = (None::<Serving>, 0_u32, None);
+    let mut refusals = supply.scalers.namespaces().refusals();
     loop {
+        refusals.mark_unchanged();
         let wish = wishes.borrow_and_update().clone();
         let Ok(place) = places.acquire().await else { return };
         let mut told = supply.attempt(&wish, &mut serving).await;
@@ -57,6 +59,7 @@ pub(super) async fn tend(supply: Arc<Supply>, places: Arc<Semaphore>, mut wishes
                     break;
                 }
                 () = sleep_until(next) => break,
+                _ = refusals.changed(), if serving.as_ref().is_some_and(Serving::is_by_labels) => break,
                 () = turn(&supply, serving.as_ref()) => {
                     told = supply.go_on(&wish, &mut serving, &told).await;
                     report(&supply, &wish, &told, &mut written).await;

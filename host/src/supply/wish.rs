@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use bellows_core::rights::GrantsDraft;
+use bellows_core::rights::{AudienceDraft, GrantsDraft};
 use bellows_core::rollout::RolloutDraft;
 use bellows_core::supply::{Halt, Progress};
 use futures::future::BoxFuture;
@@ -58,8 +58,8 @@ pub struct Wish {
     pub granted: Vec<String>,
     /// What else it may do, and use.
     pub grants: GrantsDraft,
-    /// Who may use it; all where empty.
-    pub allowed: Vec<String>,
+    /// Who may use it.
+    pub allowed: AudienceDraft,
     /// Whether it serves those objects alone that pin it.
     pub pinned_only: bool,
     /// How the next digest takes over.

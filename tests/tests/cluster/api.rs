@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 /// Where kinds of the trials live: plural, path before the namespace.
-const PLACES: [(&str, &str); 12] = [
+const PLACES: [(&str, &str); 13] = [
     ("deployments", "/apis/apps/v1"),
     ("scaledobjects", "/apis/keda.sh/v1alpha1"),
     ("triggerauthentications", "/apis/keda.sh/v1alpha1"),
@@ -24,6 +24,7 @@ const PLACES: [(&str, &str); 12] = [
     ("secrets", "/api/v1"),
     ("configmaps", "/api/v1"),
     ("namespaces", "/api/v1"),
+    ("clusterroles", "/apis/rbac.authorization.k8s.io/v1"),
     ("pods", "/api/v1"),
 ];
 

@@ -22,6 +22,8 @@ mod followers;
 #[cfg(test)]
 mod hpas;
 #[cfg(test)]
+mod labels;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod outages;
@@ -96,6 +98,8 @@ const PROOFS: &[(&str, Proof)] = &[
         "what_would_enter_a_component_is_granted_by_name_and_limits_stay_below_the_ceiling",
         Beside(rights::secrets_and_limits),
     ),
+    ("a_label_of_a_namespace_gives_a_right_and_takes_it_with_it_and_nothing_is_scaled_down", Beside(labels::granted)),
+    ("a_scaler_serves_the_namespaces_whose_labels_it_selects_and_no_longer", Beside(labels::allowed)),
     ("a_scaler_that_must_be_signed_serves_once_it_is_and_no_longer_when_it_is_revoked", Beside(supply::signed)),
     ("of_two_scalers_with_one_trigger_type_the_older_serves_it_and_then_the_other", Beside(supply::rivals)),
     ("a_tag_that_moves_brings_the_next_component_but_none_that_may_not_serve", Beside(supply::moved)),
@@ -129,6 +133,10 @@ const PROOFS: &[(&str, Proof)] = &[
     // keda#5306, #6721: settings are checked by trying them.
     ("check_tells_what_would_be_made_or_where_the_problem_is", Beside(explains::check)),
     ("a_host_that_is_not_granted_is_refused_and_named_and_read_once_it_is", Alone(rights::hosts)),
+    (
+        "while_labels_of_namespaces_may_not_be_read_nobody_is_served_by_them_and_the_rule_is_named",
+        Alone(labels::unread),
+    ),
     ("an_object_that_cannot_be_read_stands_beside_good_ones", Alone(refusals::unreadable)),
     ("a_new_object_costs_four_writes_and_then_none_even_after_a_restart", Alone(writes::counted)),
     // keda#5490: a restart costs pods.

@@ -24,7 +24,9 @@ impl World {
             76..80 => self.passwords_change(),
             80..83 => self.clock_jumps(),
             83..87 => self.api_down = !self.api_down && self.random.per_mille(300),
-            87..89 => self.plan(Duration::ZERO, Item::Hear(Event::ScalersChanged)),
+            87 => self.plan(Duration::ZERO, Item::Hear(Event::ScalersChanged)),
+            // That of all objects of these worlds.
+            88 => self.plan(Duration::ZERO, Item::Hear(Event::NamespaceRelabelled("shop".into()))),
             89..94 => self.members_change(),
             94..96 => self.restart(),
             96..98 => self.somebody_breaks_an_object(),

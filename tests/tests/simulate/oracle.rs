@@ -108,7 +108,7 @@ impl Oracle {
                     _ => _ = self.accepted.remove(key),
                 }
             }
-            Event::ScalersChanged => {
+            Event::ScalersChanged | Event::NamespaceRelabelled(_) => {
                 let keys: Vec<ObjectKey> = self.records.keys().cloned().collect();
                 keys.iter().for_each(|key| self.resolves_anew(key));
             }

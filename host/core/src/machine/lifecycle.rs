@@ -150,8 +150,10 @@ impl Machine {
         if kind(&mut object.asks).heard() { Some(object) } else { None }
     }
 
-    pub(super) fn scalers_changed(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        let keys: Vec<ObjectKey> = self.objects.keys().cloned().collect();
+    /// The objects of one namespace or of all are resolved again, because who serves them or what that may do has changed.
+    pub(super) fn resolve_anew(&mut self, namespace: Option<&str>, now: Now, effects: &mut Vec<Effect>) {
+        let concerned = |key: &&ObjectKey| namespace.is_none_or(|namespace| *key.namespace == *namespace);
+        let keys: Vec<ObjectKey> = self.objects.keys().filter(concerned).cloned().collect();
         for key in keys {
             self.with(&key, now, effects, Object::resolve_anew);
         }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::selector::{Selector, SelectorDraft};
 use super::{Allowance, Ceiling, Commands, Grants, HostPattern, Listed, PortRange, Rights, bytes, commands};
 use crate::connection::duration;
 use crate::problem::Problem;
@@ -15,6 +16,8 @@ use crate::supply::{Halt, Step};
 const MEMORY_BYTES_MIN: u64 = 1024 * 1024;
 /// Least time that can be measured: one tick.
 const PROCESSOR_TIME_MIN: Duration = Duration::from_millis(10);
+/// Groups of namespaces with other rights: each may hold 256 names, which are 16,384 in all, or a selector.
+const GROUPS_MAX: usize = 64;
 
 /// What may be granted to all namespaces or to some.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,8 +35,10 @@ pub struct PartDraft {
 /// Other rights for the objects of some namespaces: what is given here stands in the place of what is given for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SomeNamespacesDraft {
-    /// The namespaces.
+    /// The namespaces by name.
     pub names: Vec<String>,
+    /// Or by their labels.
+    pub selector: Option<SelectorDraft>,
     /// What is different there.
     pub part: PartDraft,
 }
@@ -91,24 +96,50 @@ impl GrantsDraft {
             allowance,
         };
         let all = self.all.over(&none, "spec.grants", &mut refused);
-        let mut namespaces = BTreeMap::new();
-        for (index, some) in self.namespaces.iter().enumerate() {
+        let (mut namespaces, mut selected) = (BTreeMap::new(), Vec::new());
+        if self.namespaces.len() > GROUPS_MAX {
+            let message = format!("are {}, of at most {GROUPS_MAX}", self.namespaces.len());
+            refused.wrong.push(Problem::new("spec.grants.namespaces", message));
+        }
+        for (index, some) in self.namespaces.iter().take(GROUPS_MAX).enumerate() {
             let place = format!("spec.grants.namespaces[{index}]");
             let rights = Arc::new(some.part.over(&all, &place, &mut refused));
-            if some.names.is_empty() {
-                refused.wrong.push(Problem::new(format!("{place}.names"), "names no namespace"));
-            }
             for name in &some.names {
                 if namespaces.insert(name.clone(), rights.clone()).is_some() {
                     let message = format!("{name} is named twice, and nothing would say which of both counts");
                     refused.wrong.push(Problem::new(format!("{place}.names"), message));
                 }
             }
+            selected.extend(some.selector(&place, &mut refused.wrong).map(|selector| (selector, rights)));
         }
         if refused.wrong.is_empty() && refused.above.is_empty() {
-            Ok(Grants { all: Arc::new(all), namespaces })
+            Ok(Grants { all: Arc::new(all), namespaces, selected })
         } else {
             Err(refused)
+        }
+    }
+}
+
+impl SomeNamespacesDraft {
+    /// Its selector, if it has that and no names. `place` is a path as problems have it.
+    fn selector(&self, place: &str, wrong: &mut Vec<Problem>) -> Option<Selector> {
+        match (&self.selector, self.names.is_empty()) {
+            (None, true) => {
+                wrong.push(Problem::new(format!("{place}.names"), "names no namespace: give names or a selector"));
+                None
+            }
+            (None, false) => None,
+            (Some(_), false) => {
+                let message = "stands beside names: give one of both, and the other in an entry of its own";
+                wrong.push(Problem::new(format!("{place}.selector"), message));
+                None
+            }
+            (Some(selector), true) => {
+                let instead = "use the fields of spec.grants above, or say which label selects them";
+                let under = |problem: Problem| problem.under(&format!("{place}.selector"));
+                let parsed = selector.parse(instead);
+                parsed.map_err(|problems| wrong.extend(problems.into_iter().map(under))).ok()
+            }
         }
     }
 }

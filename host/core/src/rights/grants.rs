@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::draft::size;
-use super::{Ceiling, Listed, Rights};
+use super::selector::{Labels, Selector};
+use super::{Ceiling, Listed, Rights, Undecided};
 use crate::supply::GRANTED;
 
 /// What a Scaler grants its component: rights for all namespaces, and others for some.
@@ -12,12 +13,34 @@ use crate::supply::GRANTED;
 pub struct Grants {
     pub(super) all: Arc<Rights>,
     pub(super) namespaces: BTreeMap<String, Arc<Rights>>,
+    /// In their order: the first that matches counts.
+    pub(super) selected: Vec<(Selector, Arc<Rights>)>,
 }
 
 impl Grants {
-    /// The rights for the objects of a namespace.
-    pub fn of(&self, namespace: &str) -> &Arc<Rights> {
-        self.namespaces.get(namespace).unwrap_or(&self.all)
+    /// The rights for the objects of a namespace: by its name, or else by the first selector that its labels match, or else
+    /// those for all. Where labels would decide and are not known, it has none of them: nobody could say whether it is meant
+    /// to have more than all others, or less.
+    pub fn of(&self, namespace: &str, labels: Option<&Labels>) -> Result<&Arc<Rights>, Undecided> {
+        if let Some(named) = self.namespaces.get(namespace) {
+            return Ok(named);
+        }
+        if self.selected.is_empty() {
+            return Ok(&self.all);
+        }
+        let labels = labels.ok_or(Undecided)?;
+        let matching = self.selected.iter().find(|(selector, _)| selector.matches(labels));
+        Ok(matching.map_or(&self.all, |(_, rights)| rights))
+    }
+
+    /// Whether labels decide of some namespaces.
+    pub fn by_labels(&self) -> bool {
+        !self.selected.is_empty()
+    }
+
+    /// The rights in some namespaces.
+    fn some(&self) -> impl Iterator<Item = &Arc<Rights>> {
+        self.namespaces.values().chain(self.selected.iter().map(|(_, rights)| rights))
     }
 
     /// What it may use, which is the same everywhere.
@@ -27,7 +50,7 @@ impl Grants {
 
     /// Whether a parameter may enter the component in some namespace.
     pub(super) fn names_secret(&self, parameter: &str) -> bool {
-        let mut rights = std::iter::once(&self.all).chain(self.namespaces.values());
+        let mut rights = std::iter::once(&self.all).chain(self.some());
         rights.any(|rights| rights.secrets.items.iter().any(|name| name == parameter))
     }
 
@@ -50,10 +73,12 @@ impl Grants {
             size(memory),
             allowance.host_calls.unwrap_or(given.host_calls)
         ));
-        for (namespace, rights) in &self.namespaces {
+        let named = self.namespaces.iter().map(|(name, rights)| (name.clone(), rights));
+        let selected = self.selected.iter().map(|(selector, rights)| (format!("namespaces with {selector}"), rights));
+        for (place, rights) in named.chain(selected) {
             let differs = rights.told(&imports, Some(&self.all));
             let differs = if differs.is_empty() { "as elsewhere".to_owned() } else { differs.join(", ") };
-            told.push(format!("in {namespace}: {differs}"));
+            told.push(format!("in {place}: {differs}"));
         }
         told.join("; ")
     }

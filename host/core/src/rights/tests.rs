@@ -8,6 +8,10 @@ use super::*;
 use crate::connection::Protocol;
 use crate::scaler::{ConnectionSlot, Description, Feed, Parameter};
 
+mod namespaces;
+
+use namespaces::with;
+
 const CEILING: Ceiling = Ceiling { memory_bytes: 64 << 20, processor_time: Duration::from_secs(1), host_calls: 1_000 };
 
 fn words(words: &[&str]) -> Option<Vec<String>> {
@@ -17,11 +21,16 @@ fn words(words: &[&str]) -> Option<Vec<String>> {
 fn shop(part: PartDraft) -> GrantsDraft {
     let all = PartDraft { hosts: words(&["*.shop.svc"]), ports: words(&["6379"]), ..PartDraft::default() };
     let names = vec!["shop".to_owned()];
-    GrantsDraft { all, namespaces: vec![SomeNamespacesDraft { names, part }], ..GrantsDraft::default() }
+    GrantsDraft { all, namespaces: vec![SomeNamespacesDraft { names, selector: None, part }], ..GrantsDraft::default() }
 }
 
 fn granted(draft: &GrantsDraft) -> Grants {
     draft.parse("queue", &CEILING).unwrap()
+}
+
+/// The rights of a namespace without labels.
+fn of<'a>(grants: &'a Grants, namespace: &str) -> &'a Rights {
+    grants.of(namespace, Some(&Labels::new())).unwrap()
 }
 
 fn refused(draft: &GrantsDraft) -> (Vec<String>, Vec<String>) {
@@ -49,7 +58,7 @@ fn kind(parameters: Vec<Parameter>, protocol: Protocol) -> TriggerType {
 #[test]
 fn a_host_and_a_port_that_are_not_granted_are_told_with_the_patch() {
     let grants = granted(&shop(PartDraft::default()));
-    let rights = grants.of("elsewhere");
+    let rights = of(&grants, "elsewhere");
     assert_eq!(rights.judge_place(&redis("Redis.shop.svc:6379")), Ok(()));
     assert_eq!(
         rights.judge_place(&redis("redis.other:6379")).unwrap_err(),
@@ -66,7 +75,7 @@ fn a_host_and_a_port_that_are_not_granted_are_told_with_the_patch() {
 #[test]
 fn without_a_list_all_places_are_allowed_and_no_command_and_no_secret() {
     let grants = granted(&GrantsDraft::default());
-    let rights = grants.of("shop");
+    let rights = of(&grants, "shop");
     assert_eq!(rights.judge_place(&redis("anywhere.example:1")), Ok(()));
     assert!(!rights.allows_command("SMEMBERS") && !rights.allows_command("SET"));
     assert!(rights.secrets.items.is_empty());
@@ -76,10 +85,10 @@ fn without_a_list_all_places_are_allowed_and_no_command_and_no_secret() {
 fn a_block_grants_addresses_as_they_are_written_and_says_so_of_a_name() {
     let all = PartDraft { hosts: words(&["10.0.0.0/8"]), ..PartDraft::default() };
     let grants = granted(&GrantsDraft { all, ..GrantsDraft::default() });
-    assert_eq!(grants.of("shop").judge_place(&redis("10.1.2.3:6379")), Ok(()));
-    let why = grants.of("shop").judge_place(&redis("redis.shop:6379")).unwrap_err();
+    assert_eq!(of(&grants, "shop").judge_place(&redis("10.1.2.3:6379")), Ok(()));
+    let why = of(&grants, "shop").judge_place(&redis("redis.shop:6379")).unwrap_err();
     assert!(why.contains("a name is granted by a name"), "{why}");
-    let why = grants.of("shop").judge_place(&redis("192.168.0.1:6379")).unwrap_err();
+    let why = of(&grants, "shop").judge_place(&redis("192.168.0.1:6379")).unwrap_err();
     assert!(!why.contains("a name is granted"), "{why}");
 }
 
@@ -88,26 +97,26 @@ fn what_is_given_for_a_namespace_stands_in_the_place_of_what_is_given_for_all() 
     let part =
         PartDraft { hosts: words(&["redis.shop.svc"]), redis_commands: words(&["smembers"]), ..PartDraft::default() };
     let grants = granted(&shop(part));
-    assert_eq!(grants.of("shop").judge_place(&redis("redis.shop.svc:6379")), Ok(()));
-    let why = grants.of("shop").judge_place(&redis("other.shop.svc:6379")).unwrap_err();
+    assert_eq!(of(&grants, "shop").judge_place(&redis("redis.shop.svc:6379")), Ok(()));
+    let why = of(&grants, "shop").judge_place(&redis("other.shop.svc:6379")).unwrap_err();
     assert!(why.contains("\"path\":\"/spec/grants/namespaces/0/hosts/-\""), "{why}");
     // What is not given there is as for all.
-    assert!(grants.of("shop").judge_place(&redis("redis.shop.svc:1")).is_err());
-    assert!(grants.of("shop").allows_command("SMEMBERS") && !grants.of("elsewhere").allows_command("SMEMBERS"));
-    assert_eq!(grants.of("elsewhere").judge_place(&redis("other.shop.svc:6379")), Ok(()));
+    assert!(of(&grants, "shop").judge_place(&redis("redis.shop.svc:1")).is_err());
+    assert!(of(&grants, "shop").allows_command("SMEMBERS") && !of(&grants, "elsewhere").allows_command("SMEMBERS"));
+    assert_eq!(of(&grants, "elsewhere").judge_place(&redis("other.shop.svc:6379")), Ok(()));
 }
 
 #[test]
 fn a_namespace_may_be_given_more_than_all_others() {
     let grants = granted(&shop(PartDraft { hosts: words(&["*"]), ..PartDraft::default() }));
-    assert_eq!(grants.of("shop").judge_place(&redis("anywhere.example:6379")), Ok(()));
+    assert_eq!(of(&grants, "shop").judge_place(&redis("anywhere.example:6379")), Ok(()));
 }
 
 #[test]
 fn all_that_is_wrong_with_grants_is_told_by_its_field() {
     let mut draft = shop(PartDraft { ports: words(&["0"]), ..PartDraft::default() });
     draft.all.hosts = words(&["redis:6379"]);
-    draft.namespaces.push(SomeNamespacesDraft { names: vec!["shop".into()], part: PartDraft::default() });
+    draft.namespaces.push(SomeNamespacesDraft { names: vec!["shop".into()], ..SomeNamespacesDraft::default() });
     draft.namespaces.push(SomeNamespacesDraft::default());
     draft.limits =
         LimitsDraft { memory: Some("1.5Gi".into()), processor_time: Some("1ms".into()), host_calls: Some(0) };
@@ -190,8 +199,13 @@ fn a_secret_that_may_enter_is_asked_for_with_the_patch_that_grants_it() {
         "{halt}"
     );
     let part = PartDraft { secrets: words(&["word"]), ..PartDraft::default() };
-    draft.namespaces.push(SomeNamespacesDraft { names: vec!["shop".into()], part });
-    assert_eq!(secrets::judge("queue", &description, &granted(&draft)), Ok(()));
+    for some in [
+        SomeNamespacesDraft { names: vec!["shop".into()], selector: None, part: part.clone() },
+        SomeNamespacesDraft { part, ..with("team", "shop", &[]) },
+    ] {
+        draft.namespaces = vec![some];
+        assert_eq!(secrets::judge("queue", &description, &granted(&draft)), Ok(()));
+    }
 }
 
 #[test]
@@ -212,7 +226,7 @@ fn a_trigger_is_judged_by_its_secrets_and_its_connections_each_in_its_field() {
     let connections = [("redis", redis("redis.other:6379"))];
     let grants = granted(&shop(PartDraft { secrets: words(&["token"]), ..PartDraft::default() }));
     let told = |namespace: &str| {
-        let problems = grants.of(namespace).judge(&kind, &sources, connections.clone());
+        let problems = of(&grants, namespace).judge(&kind, &sources, connections.clone());
         problems.into_iter().map(|problem| (problem.field, problem.message)).collect::<Vec<_>>()
     };
     let elsewhere = told("elsewhere");
@@ -234,6 +248,10 @@ fn the_rights_at_last_are_what_is_imported_granted_and_below_the_ceiling() {
         "redis; hosts *.shop.svc; ports 6379; further redisCommands none; secrets none; memory 32Mi; processorTime 1s; \
          hostCalls 1000; in shop: hosts redis.shop.svc"
     );
+    draft.namespaces = vec![with("team", "shop", &["redis.shop.svc"]), with("team", "mail", &["*.shop.svc"])];
+    let told = granted(&draft).told(&imports(&["redis"]), &CEILING);
+    let ends = "; in namespaces with team=shop: hosts redis.shop.svc; in namespaces with team=mail: as elsewhere";
+    assert!(told.ends_with(ends), "{told}");
     assert_eq!(
         granted(&GrantsDraft::default()).told(&imports(&["memo"]), &CEILING),
         "lent nothing; secrets none; memory 64Mi; processorTime 1s; hostCalls 1000"

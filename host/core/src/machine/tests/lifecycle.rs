@@ -120,6 +120,20 @@ fn a_scaler_that_came_has_everything_resolved_again_one_at_a_time() {
 }
 
 #[test]
+fn labels_of_a_namespace_that_changed_have_its_objects_resolved_again_and_no_others() {
+    let mut bench = Bench::new();
+    bench.refusal = Some(Refusal { problems: vec![Problem::new("", "labels are not known yet")], retry: false });
+    bench.apply(|_| {});
+    bench.refusal = None;
+    let relabelled = |namespace: &str| Event::NamespaceRelabelled(namespace.into());
+    bench.step(relabelled("elsewhere"));
+    assert_eq!((bench.count("Resolve"), bench.condition("Ready").status), (1, Truth::False));
+    bench.step(relabelled(&key().namespace));
+    bench.run(2.0);
+    assert_eq!((bench.count("Resolve"), bench.condition("Ready").status), (2, Truth::True));
+}
+
+#[test]
 fn deletion_while_a_poll_is_under_way_leaves_nothing_behind() {
     let mut bench = Bench::served(0, Source::Value(0.0), |_| {});
     bench.holds.push("Poll");
