@@ -16,7 +16,7 @@ fn what_cosign_signed_is_verified_in_both_forms_and_of_nothing_else() {
     let digest: Digest = "sha256:b216d6e9ff2ed7568bf1d5863339d8cd76be0bce6e460ab7d157226ba2e5a361".parse().unwrap();
     let annotations = BTreeMap::from([("dev.cosignproject.cosign/signature".to_owned(), SIGNATURE.to_owned())]);
     let key = PublicKey::of_pem(KEY).unwrap();
-    let policy = Policy { keys: vec![key], ..Policy::default() };
+    let policy = Policy { signers: vec![Signer::Key(key)], ..Policy::default() };
     for signature in [
         Signature::bundle("here".into(), BUNDLE.as_bytes()),
         Signature::simple("here".into(), PAYLOAD.as_bytes(), &annotations),
