@@ -17,6 +17,10 @@ use tempfile::TempDir;
 
 #[path = "registry/exchange.rs"]
 mod exchange;
+#[path = "registry/keyless.rs"]
+mod keyless;
+#[path = "registry/notary.rs"]
+mod notary;
 #[path = "registry/signing.rs"]
 mod signing;
 

@@ -16,29 +16,29 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// The payload of an envelope.
-pub const STATEMENT: &str = "application/vnd.in-toto+json";
+pub(crate) const STATEMENT: &str = "application/vnd.in-toto+json";
 /// Who gives tokens, and to whom, where nothing else is said.
-pub const ISSUER: &str = "https://token.example";
-pub const SUBJECT: &str = "https://forge.example/me/scaler/.github/workflows/release.yml@refs/tags/v1";
+pub(crate) const ISSUER: &str = "https://token.example";
+pub(crate) const SUBJECT: &str = "https://forge.example/me/scaler/.github/workflows/release.yml@refs/tags/v1";
 /// The entry's place in the log.
-const INDEX: u64 = 41;
+pub(crate) const INDEX: u64 = 41;
 
 /// An authority with a root and an intermediate, and a log.
-pub struct Notary {
+pub(crate) struct Notary {
     root: String,
     intermediate: (String, Issuer<'static, KeyPair>),
-    pub log: KeyPair,
+    pub(crate) log: KeyPair,
 }
 
 /// What a certificate is to say.
 #[derive(Clone)]
-pub struct Wish {
-    pub issuer: &'static str,
-    pub names: Vec<SanType>,
+pub(crate) struct Wish {
+    pub(crate) issuer: &'static str,
+    pub(crate) names: Vec<SanType>,
     /// In the older form of the extension.
-    pub bare: bool,
-    pub usages: Vec<ExtendedKeyUsagePurpose>,
-    pub larger: bool,
+    pub(crate) bare: bool,
+    pub(crate) usages: Vec<ExtendedKeyUsagePurpose>,
+    pub(crate) larger: bool,
 }
 
 impl Default for Wish {
@@ -48,30 +48,30 @@ impl Default for Wish {
     }
 }
 
-pub fn uri(text: &str) -> SanType {
+pub(crate) fn uri(text: &str) -> SanType {
     SanType::URI(text.try_into().unwrap())
 }
 
-pub fn mail(text: &str) -> SanType {
+pub(crate) fn mail(text: &str) -> SanType {
     SanType::Rfc822Name(text.try_into().unwrap())
 }
 
 /// A key of a moment and its certificate.
-pub struct Moment {
-    pub key: KeyPair,
-    pub der: Vec<u8>,
-    pub pem: String,
+pub(crate) struct Moment {
+    pub(crate) key: KeyPair,
+    pub(crate) der: Vec<u8>,
+    pub(crate) pem: String,
     /// The certificates above it, of the one that issued it first.
-    pub chain: String,
+    pub(crate) chain: String,
 }
 
 /// The first second of certificates, the last of which is ten minutes later: both are past.
-pub fn begin() -> u64 {
+pub(crate) fn begin() -> u64 {
     date_time_ymd(2026, 3, 1).unix_timestamp().try_into().unwrap()
 }
 
 /// When signatures are made, where nothing else is said.
-pub fn then() -> u64 {
+pub(crate) fn then() -> u64 {
     begin() + 300
 }
 
@@ -87,12 +87,12 @@ fn authority(name: &str, path: Option<u8>) -> CertificateParams {
 }
 
 impl Notary {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::until(2035)
     }
 
     /// With a root that ends with that year's first day.
-    pub fn until(year: i32) -> Self {
+    pub(crate) fn until(year: i32) -> Self {
         // On the curve that the authority in use takes.
         let key = || KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap();
         let mut parameters = authority("root", None);
@@ -108,21 +108,21 @@ impl Notary {
         Self { root: root.pem(), intermediate: (intermediate, Issuer::new(parameters, key)), log }
     }
 
-    pub fn root(&self) -> &str {
+    pub(crate) fn root(&self) -> &str {
         &self.root
     }
 
-    pub fn intermediate(&self) -> &str {
+    pub(crate) fn intermediate(&self) -> &str {
         &self.intermediate.0
     }
 
     /// The log's key, in hexadecimal digits.
-    pub fn log_id(&self) -> String {
+    pub(crate) fn log_id(&self) -> String {
         hex(&Sha256::digest(self.log.subject_public_key_info()))
     }
 
     /// Certifies a new key.
-    pub fn certify(&self, wish: &Wish) -> Moment {
+    pub(crate) fn certify(&self, wish: &Wish) -> Moment {
         let mut parameters = CertificateParams::new(Vec::new()).unwrap();
         parameters.distinguished_name = DistinguishedName::new();
         parameters.subject_alt_names.clone_from(&wish.names);
@@ -147,7 +147,7 @@ impl Notary {
     }
 
     /// What the log signs of an entry.
-    pub fn promise(&self, body: &str, seconds: u64) -> String {
+    pub(crate) fn promise(&self, body: &str, seconds: u64) -> String {
         let entry = format!(
             r#"{{"body":"{}","integratedTime":{seconds},"logID":"{}","logIndex":{INDEX}}}"#,
             STANDARD.encode(body),
@@ -157,7 +157,7 @@ impl Notary {
     }
 
     /// An entry as cosign 2 has it in an annotation.
-    pub fn annotation(&self, body: &str, seconds: u64) -> String {
+    pub(crate) fn annotation(&self, body: &str, seconds: u64) -> String {
         json!({
             "SignedEntryTimestamp": self.promise(body, seconds),
             "Payload": {
@@ -168,12 +168,10 @@ impl Notary {
     }
 
     /// An entry as a bundle has it, with the proof that it is the only one of a tree.
-    pub fn bundled(&self, body: &str, seconds: u64) -> Value {
+    pub(crate) fn bundled(&self, body: &str, seconds: u64) -> Value {
         let kind: Value = serde_json::from_str(body).unwrap();
-        let tree = Sha256::digest([&[0], body.as_bytes()].concat());
-        let text = format!("log.example - 7\n1\n{}\n", STANDARD.encode(tree));
         let id = Sha256::digest(self.log.subject_public_key_info());
-        let sealed = [&id[..4], &self.log.sign(text.as_bytes()).unwrap()].concat();
+        let (tree, checkpoint) = self.tree(body);
         json!({
             "logIndex": INDEX.to_string(), "logId": {"keyId": STANDARD.encode(id)},
             "kindVersion": {"kind": kind["kind"], "version": kind["apiVersion"]},
@@ -181,20 +179,29 @@ impl Notary {
             "inclusionPromise": {"signedEntryTimestamp": self.promise(body, seconds)},
             "inclusionProof": {
                 "logIndex": "0", "rootHash": STANDARD.encode(tree), "treeSize": "1", "hashes": [],
-                "checkpoint": {"envelope": format!("{text}\n— log.example {}\n", STANDARD.encode(sealed))},
+                "checkpoint": {"envelope": checkpoint},
             },
             "canonicalizedBody": STANDARD.encode(body),
         })
     }
+
+    /// The root of a tree in which an entry is alone, and the log's word for it.
+    pub(crate) fn tree(&self, body: &str) -> (Vec<u8>, String) {
+        let tree = Sha256::digest([&[0], body.as_bytes()].concat()).to_vec();
+        let text = format!("log.example - 7\n1\n{}\n", STANDARD.encode(&tree));
+        let id = Sha256::digest(self.log.subject_public_key_info());
+        let sealed = [&id[..4], &self.log.sign(text.as_bytes()).unwrap()].concat();
+        (tree, format!("{text}\n— log.example {}\n", STANDARD.encode(sealed)))
+    }
 }
 
 impl Moment {
-    pub fn sign(&self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, bytes: &[u8]) -> Vec<u8> {
         self.key.sign(bytes).unwrap()
     }
 
     /// What a log notes of a signature of some bytes.
-    pub fn hashed(&self, bytes: &[u8], signature: &[u8]) -> String {
+    pub(crate) fn hashed(&self, bytes: &[u8], signature: &[u8]) -> String {
         json!({
             "apiVersion": "0.0.1", "kind": "hashedrekord", "spec": {
                 "data": {"hash": {"algorithm": "sha256", "value": hex(&Sha256::digest(bytes))}},
@@ -207,7 +214,7 @@ impl Moment {
     }
 
     /// What a log notes of the signature of a statement in an envelope.
-    pub fn enveloped(&self, statement: &[u8], signature: &[u8]) -> String {
+    pub(crate) fn enveloped(&self, statement: &[u8], signature: &[u8]) -> String {
         let hash = |bytes: &[u8]| json!({"algorithm": "sha256", "value": hex(&Sha256::digest(bytes))});
         json!({
             "apiVersion": "0.0.1", "kind": "dsse", "spec": {
@@ -221,7 +228,7 @@ impl Moment {
     }
 
     /// A bundle: an envelope with a signature, the certificate and entries of logs.
-    pub fn bundle(&self, statement: &[u8], signature: &[u8], entries: &[Value]) -> Value {
+    pub(crate) fn bundle(&self, statement: &[u8], signature: &[u8], entries: &[Value]) -> Value {
         json!({
             "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
             "verificationMaterial": {"certificate": {"rawBytes": STANDARD.encode(&self.der)}, "tlogEntries": entries},
@@ -234,7 +241,7 @@ impl Moment {
 }
 
 /// A payload about a digest, as cosign 2 signs it.
-pub fn payload(digest: &str) -> String {
+pub(crate) fn payload(digest: &str) -> String {
     json!({
         "critical": {
             "identity": {"docker-reference": "registry.example/scaler"}, "image": {"docker-manifest-digest": digest},
@@ -246,7 +253,7 @@ pub fn payload(digest: &str) -> String {
 }
 
 /// A statement about a digest, as cosign 3 signs it.
-pub fn statement(digest: &str) -> String {
+pub(crate) fn statement(digest: &str) -> String {
     let digits = digest.trim_start_matches("sha256:");
     json!({
         "_type": "https://in-toto.io/Statement/v1", "subject": [{"name": "", "digest": {"sha256": digits}}],
@@ -256,10 +263,10 @@ pub fn statement(digest: &str) -> String {
 }
 
 /// What is signed of a statement in an envelope.
-pub fn sealed(statement: &str) -> Vec<u8> {
+pub(crate) fn sealed(statement: &str) -> Vec<u8> {
     format!("DSSEv1 {} {STATEMENT} {} {statement}", STATEMENT.len(), statement.len()).into_bytes()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -151,7 +151,9 @@ fn maker(material: Material) -> Maker {
     let certificates = match (material.certificate, material.x509_certificate_chain) {
         (None, None) => return Maker::Key,
         (Some(one), None) => serde_json::from_value(one).map(|one| vec![one]).map_err(wrong),
-        (None, Some(chain)) => serde_json::from_value(chain).map(|chain: Certificates| chain.certificates).map_err(wrong),
+        (None, Some(chain)) => {
+            serde_json::from_value(chain).map(|chain: Certificates| chain.certificates).map_err(wrong)
+        }
         (Some(_), Some(_)) => Err("there is a chain beside it".to_owned()),
     };
     let stamps = material.timestamp_verification_data.get("rfc3161Timestamps").and_then(Value::as_array);

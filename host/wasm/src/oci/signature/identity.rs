@@ -6,10 +6,10 @@
 mod certificate;
 mod entry;
 
-pub use certificate::{Authority, AuthorityError};
-pub use entry::Log;
 pub(super) use certificate::Chain;
+pub use certificate::{Authority, AuthorityError};
 pub(super) use entry::Entry;
+pub use entry::Log;
 
 use std::fmt;
 
@@ -27,7 +27,9 @@ pub struct Identity {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// The first of them.
-    #[error("the issuer {0}: give the URL of who gives the tokens, whole, as https://token.actions.githubusercontent.com")]
+    #[error(
+        "the issuer {0}: give the URL of who gives the tokens, whole, as https://token.actions.githubusercontent.com"
+    )]
     Issuer(&'static str),
     /// The second.
     #[error(
@@ -139,10 +141,14 @@ pub enum Doubt {
     #[error("the certificate of a signature cannot be used: {0}; have it signed again")]
     Unreadable(String),
     /// Nothing that is believed says when it was signed.
-    #[error("nothing tells when it was signed: {0}. Give that log's public key, or have it signed again where a log signs the time")]
+    #[error(
+        "nothing tells when it was signed: {0}. Give that log's public key, or have it signed again where a log signs the time"
+    )]
     NoTime(String),
     /// Nobody who is believed knows the key.
-    #[error("the certificate of its key was issued by no authority that is given: give the root of the one that did, with its intermediates")]
+    #[error(
+        "the certificate of its key was issued by no authority that is given: give the root of the one that did, with its intermediates"
+    )]
     OtherAuthority,
     /// The key was used too early or too late.
     #[error("when it was signed, a certificate was not valid yet or not valid any more: have it signed again")]
@@ -151,7 +157,9 @@ pub enum Doubt {
     #[error("the certificate of its key is not for the signing of code: have the authority issue one with that usage")]
     OtherUse,
     /// Another key made it.
-    #[error("the key of the certificate beside a signature did not make it, or what was signed was changed: have it signed again")]
+    #[error(
+        "the key of the certificate beside a signature did not make it, or what was signed was changed: have it signed again"
+    )]
     OtherSigner,
     /// The time is that of something else.
     #[error("the entry of the log beside a signature is not about it: {0}; have it signed again")]

@@ -78,7 +78,9 @@ impl PublicKey {
         let (label, der) = section(pem)?;
         let advice = match label.as_str() {
             "PUBLIC KEY" => return Self::of_der(&der),
-            "CERTIFICATE" => "a certificate is none, and goes where authorities are given; `openssl x509 -pubkey -noout -in FILE` writes its key",
+            "CERTIFICATE" => {
+                "a certificate is none, and goes where authorities are given; `openssl x509 -pubkey -noout -in FILE` writes its key"
+            }
             label if label.ends_with("PRIVATE KEY") => {
                 "keep it to yourself; `openssl pkey -in FILE -pubout`, or `cosign public-key --key FILE`, writes its public half"
             }

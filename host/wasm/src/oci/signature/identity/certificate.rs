@@ -34,7 +34,9 @@ const ISSUER_BARE: Oid<'_> = oid!(1.3.6.1.4.1.57264.1.1);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorityError {
     /// No certificate, or something between the lines that is none.
-    #[error("no certificate that can be read: {0}; write the root as -----BEGIN CERTIFICATE-----, its intermediates below")]
+    #[error(
+        "no certificate that can be read: {0}; write the root as -----BEGIN CERTIFICATE-----, its intermediates below"
+    )]
     Form(String),
     /// Only certificates that others issued.
     #[error("no root, which is a certificate that names itself as its issuer: add the one that issued these")]
@@ -105,7 +107,11 @@ impl Chain {
         let mut certificates = certificates.into_iter().map(CertificateDer::from);
         let leaf = certificates.next().ok_or("it holds none")?;
         let further: Vec<_> = certificates.collect();
-        if further.len() >= CHAIN_MAX { Err(format!("there are more than {CHAIN_MAX}")) } else { Ok(Self { leaf, further }) }
+        if further.len() >= CHAIN_MAX {
+            Err(format!("there are more than {CHAIN_MAX}"))
+        } else {
+            Ok(Self { leaf, further })
+        }
     }
 
     /// Those of two annotations.
@@ -133,7 +139,8 @@ impl Chain {
         let leaf = EndEntityCert::try_from(&self.leaf).map_err(unread)?;
         let roots = || authorities.iter().flat_map(|authority| &authority.roots);
         let anchors: Vec<_> = roots().map(|root| root.anchor.clone()).collect();
-        let further: Vec<_> = authorities.iter().flat_map(|one| &one.intermediates).chain(&self.further).cloned().collect();
+        let further: Vec<_> =
+            authorities.iter().flat_map(|one| &one.intermediates).chain(&self.further).cloned().collect();
         let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         // An anchor is a name and a key, of which the library does not ask until when they hold.
         let holds = |path: &VerifiedPath<'_>| {

@@ -126,8 +126,8 @@ impl Number {
 impl Entry {
     /// The one of an annotation.
     pub(in super::super) fn annotated(text: &str) -> Result<Self, String> {
-        let Annotated { signed_entry_timestamp, payload } =
-            serde_json::from_str(text).map_err(|error| format!("its entry of a log cannot be read: {}", told(&error)))?;
+        let Annotated { signed_entry_timestamp, payload } = serde_json::from_str(text)
+            .map_err(|error| format!("its entry of a log cannot be read: {}", told(&error)))?;
         Ok(Self {
             log: format!("sha256:{}", payload.log).parse().map_err(|_| "its entry names no log")?,
             index: Number::Number(payload.log_index).value().ok_or("its entry has no place in a log")?,

@@ -140,7 +140,9 @@ fn who_signed_within_his_ten_minutes_is_found_in_either_form_though_they_are_lon
         let draft = Draft { seconds, ..Draft::new() };
         draft.both().into_iter().for_each(|signature| passes(&draft.policy(), signature));
     }
-    for wish in [Wish { bare: true, ..Wish::default() }, Wish { names: vec![mail("me@forge.example")], ..Wish::default() }] {
+    for wish in
+        [Wish { bare: true, ..Wish::default() }, Wish { names: vec![mail("me@forge.example")], ..Wish::default() }]
+    {
         let subject = if wish.bare { SUBJECT } else { "me@forge.example" };
         let draft = Draft::of(&wish);
         let policy = policy(ISSUER, subject, draft.trust());
@@ -160,7 +162,8 @@ fn who_signed_before_or_after_his_ten_minutes_is_refused() {
 #[test]
 fn an_authority_that_had_ended_by_then_certified_nobody() {
     let notary = Notary::until(2026);
-    let draft = Draft { moment: notary.certify(&Wish::default()), notary, digest: wanted().to_string(), seconds: then() };
+    let draft =
+        Draft { moment: notary.certify(&Wish::default()), notary, digest: wanted().to_string(), seconds: then() };
     both_refused(&draft.policy(), &draft, "CertificateNotValidWhenSigned");
 }
 
@@ -205,7 +208,8 @@ fn somebody_else_is_told_by_his_name() {
 #[test]
 fn a_subject_may_end_in_any_rest_where_that_lets_no_stranger_in() {
     let draft = Draft::new();
-    let [mine, stem] = ["https://forge.example/me/*", "https://forge.example/me/scaler/.github/workflows/release.yml@refs/*"];
+    let [mine, stem] =
+        ["https://forge.example/me/*", "https://forge.example/me/scaler/.github/workflows/release.yml@refs/*"];
     for subject in [mine, stem] {
         draft.both().into_iter().for_each(|signature| passes(&policy(ISSUER, subject, draft.trust()), signature));
     }
@@ -254,7 +258,8 @@ fn an_entry_without_a_signed_time_as_those_of_rekor_2_is_refused_by_name() {
     let entry = bundle["verificationMaterial"]["tlogEntries"][0].as_object_mut().unwrap();
     entry.remove("inclusionPromise");
     entry.remove("integratedTime");
-    bundle["verificationMaterial"]["timestampVerificationData"] = json!({"rfc3161Timestamps": [{"signedTimestamp": ""}]});
+    bundle["verificationMaterial"]["timestampVerificationData"] =
+        json!({"rfc3161Timestamps": [{"signedTimestamp": ""}]});
     let told = refused(&draft.policy(), read(&bundle), "SigningTimeUnknown");
     assert!(told.contains("as those of Rekor 2 do not"), "{told}");
     bundle["verificationMaterial"]["tlogEntries"] = json!([]);
@@ -406,9 +411,12 @@ fn the_refusal_is_the_one_that_tells_the_most() {
         let (payload, signature, body) = by.simple_parts();
         by.simple_of(&payload, &signature, Some(&draft.notary.annotation(&body, seconds)))
     };
-    let not_for_code = Draft { moment: draft.notary.certify(&Wish { usages: vec![], ..Wish::default() }), ..Draft::new() };
-    let somebody =
-        Draft { moment: draft.notary.certify(&Wish { names: vec![mail("x@y.example")], ..Wish::default() }), ..Draft::new() };
+    let not_for_code =
+        Draft { moment: draft.notary.certify(&Wish { usages: vec![], ..Wish::default() }), ..Draft::new() };
+    let somebody = Draft {
+        moment: draft.notary.certify(&Wish { names: vec![mail("x@y.example")], ..Wish::default() }),
+        ..Draft::new()
+    };
     let of_other = Draft { digest: Digest::of(b"b").to_string(), ..Draft::new() };
     let of_other = Draft { moment: draft.notary.certify(&Wish::default()), ..of_other };
     let mut signatures = vec![Signature::unreadable("here".into(), "it is too large")];
@@ -475,7 +483,10 @@ fn what_is_brought_along_beyond_the_bounds_is_not_read() {
         (chained(" ".repeat(32 * 1024)), "longer than"),
         (chained("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n".into()), "a section is damaged"),
         (draft.simple_of(&payload, &signature, Some(&" ".repeat(256 * 1024 + 1))), "too large"),
-        (draft.simple_of(&payload, &signature, Some(&entry.replace("\"logIndex\":41", "\"logIndex\":-1"))), "invalid value"),
+        (
+            draft.simple_of(&payload, &signature, Some(&entry.replace("\"logIndex\":41", "\"logIndex\":-1"))),
+            "invalid value",
+        ),
         (draft.simple_of(&payload, &signature, Some(&entry.replace("41", "9007199254740992"))), "no place in a log"),
     ] {
         let told = refused(&draft.policy(), signature, "CertificateUnreadable");
@@ -494,16 +505,20 @@ fn whatever_is_done_to_a_bundle_it_speaks_for_no_other_digest_person_authority_o
         policy(ISSUER, SUBJECT, Trust { authorities: stranger.trust().authorities, ..draft.trust() }),
         policy(ISSUER, SUBJECT, Trust { logs: stranger.trust().logs, ..draft.trust() }),
     ];
-    crate::fuzz::target("bundle of an identity", crate::fuzz::damaged(draft.bundle().to_string().into_bytes()), |bytes| {
-        let signatures = [Signature::bundle("here".into(), &bytes)];
-        assert!(usual.verify(Digest::of(b"b"), &signatures).is_err());
-        for other in &others {
-            assert!(other.verify(wanted(), &signatures).is_err());
-        }
-        if let Err(error) = usual.verify(wanted(), &signatures) {
-            assert_told(&error);
-        }
-    });
+    crate::fuzz::target(
+        "bundle of an identity",
+        crate::fuzz::damaged(draft.bundle().to_string().into_bytes()),
+        |bytes| {
+            let signatures = [Signature::bundle("here".into(), &bytes)];
+            assert!(usual.verify(Digest::of(b"b"), &signatures).is_err());
+            for other in &others {
+                assert!(other.verify(wanted(), &signatures).is_err());
+            }
+            if let Err(error) = usual.verify(wanted(), &signatures) {
+                assert_told(&error);
+            }
+        },
+    );
 }
 
 #[test]
