@@ -128,10 +128,10 @@ impl Signature {
 
     /// The same as for a key, of who was found to have made it.
     fn judge_by(&self, person: &Result<Person, Finding>, identity: &Identity, digest: Digest) -> Finding {
-        match (person, self.read()) {
-            (Err(finding), _) | (_, Err(ref finding)) => finding.clone(),
-            (Ok(person), Ok(content)) if identity.is(person) => content.claims(digest),
-            (Ok(person), _) => Finding::Doubted(Doubt::OtherIdentity(person.to_string())),
+        match person {
+            Err(finding) => finding.clone(),
+            Ok(person) if !identity.is(person) => Finding::Doubted(Doubt::OtherIdentity(person.to_string())),
+            Ok(_) => self.read().map_or_else(|finding| finding, |content| content.claims(digest)),
         }
     }
 

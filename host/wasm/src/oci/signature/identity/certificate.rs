@@ -68,7 +68,7 @@ impl Authority {
             return Err(AuthorityError::Form(format!("the text is longer than {PEM_BYTES_MAX} bytes")));
         }
         let certificates = chain(pem, AUTHORITY_MAX).map_err(AuthorityError::Form)?;
-        let id = Digest::of(&certificates.concat());
+        let id = Digest::of(&certificates.iter().flat_map(|der| der.iter().copied()).collect::<Vec<_>>());
         let (mut roots, mut intermediates) = (Vec::new(), Vec::new());
         for (index, der) in certificates.into_iter().enumerate() {
             let unread = || AuthorityError::Form(format!("certificate {} is damaged", index + 1));

@@ -210,7 +210,7 @@ impl Entry {
         }
         let same = |by: &&Witnessed| STANDARD.decode(&by.signature).is_ok_and(|bytes| bytes == signature);
         let by = witnessed.iter().find(same).ok_or(Doubt::OtherEntry("it is about another signature".to_owned()))?;
-        if by.certificate().is_some_and(|bytes| bytes == certificate) {
+        if by.certificate().is_some_and(|der| der.as_ref() == certificate) {
             Ok(())
         } else {
             Err(Doubt::OtherEntry("it is about another certificate".to_owned()))

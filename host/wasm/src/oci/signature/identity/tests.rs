@@ -523,8 +523,6 @@ fn whatever_is_done_to_a_bundle_it_speaks_for_no_other_digest_person_authority_o
 
 #[test]
 fn whatever_a_certificate_or_an_entry_is_it_is_read_or_refused_in_a_line() {
-    use proptest::prelude::*;
-
     let draft = Draft::new();
     let (payload, signature, body) = draft.simple_parts();
     let inputs = (crate::fuzz::damaged(draft.moment.der.clone()), crate::fuzz::damaged(body.into_bytes()));
