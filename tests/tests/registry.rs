@@ -21,6 +21,8 @@ mod exchange;
 mod keyless;
 #[path = "registry/notary.rs"]
 mod notary;
+#[path = "registry/service.rs"]
+mod service;
 #[path = "registry/signing.rs"]
 mod signing;
 

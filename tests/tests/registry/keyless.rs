@@ -4,8 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -15,8 +13,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::exchange::{OLDER, good, other, registries};
-use super::notary::{INDEX, ISSUER, Moment, Notary, SUBJECT, Wish, hex, mail, payload, sealed, statement, then};
-use super::{Bench, Done, component};
+use super::notary::{ISSUER, Moment, Notary, SUBJECT, Wish, mail, payload, sealed, statement, then};
+use super::{Bench, Done, component, service};
 
 const CLAIM: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -24,12 +22,12 @@ const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// A bench with what is believed, in files.
 struct Desk {
     bench: Bench,
-    notary: Notary,
+    notary: Arc<Notary>,
 }
 
 impl Desk {
     fn of(bench: Bench) -> Self {
-        let notary = Notary::new();
+        let notary = Arc::new(Notary::new());
         let write = |name: &str, text: &str| fs::write(bench.path(name), text).unwrap();
         write("root.pem", notary.root());
         write("intermediate.pem", notary.intermediate());
@@ -255,7 +253,7 @@ fn what_cosign_refuses_of_an_identity_is_refused_by_name() {
         let made = usual(&desk, digest(&pinned), form);
         (pinned, form, made)
     });
-    let desk = Desk { notary: Notary::new(), ..desk };
+    let desk = Desk { notary: Arc::new(Notary::new()), ..desk };
     for (pinned, form, made) in [older, newer] {
         desk.attach(&pinned, form, &made);
         desk.both_refuse(&pinned, SUBJECT, form, "SigningTimeUnknown");
@@ -279,8 +277,7 @@ fn what_cosign_signed_with_a_certified_key_before_a_log_is_verified_in_either_fo
             "cosign",
             &["import-key-pair", "--key", "moment.key", "--output-key-prefix", "moment-cosign"],
         );
-        let desk = Arc::new(desk);
-        let log = listen(&desk);
+        let log = service::listen(Arc::clone(&desk.notary));
         for (form, further) in [(Form::Older, &[OLDER][..]), (Form::Newer, &[])] {
             let pinned = desk.pushed(&format!("cosign-{form:?}").to_lowercase());
             let url = format!("http://{log}");
@@ -293,68 +290,4 @@ fn what_cosign_signed_with_a_certified_key_before_a_log_is_verified_in_either_fo
             assert!(other.err.starts_with("not verified: SignedByOtherIdentity: "), "{form:?}: {}", other.err);
         }
     }
-}
-
-/// The log as a service, which notes whatever it is sent, at a time long past. It ends with the tests.
-fn listen(desk: &Arc<Desk>) -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let (address, desk) = (listener.local_addr().unwrap(), Arc::clone(desk));
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            note(&desk.notary, stream.unwrap());
-        }
-    });
-    address
-}
-
-/// Answers one request: `POST /api/v1/log/entries`.
-fn note(notary: &Notary, mut stream: TcpStream) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        match line.trim().to_ascii_lowercase().split_once(": ") {
-            Some(("content-length", value)) => length = value.parse().unwrap(),
-            None if line.trim().is_empty() => break,
-            _ => {}
-        }
-    }
-    let mut proposed = vec![0; length];
-    reader.read_exact(&mut proposed).unwrap();
-    let body = noted(serde_json::from_slice(&proposed).unwrap());
-    let (tree, checkpoint) = notary.tree(&body);
-    let name = hex(&tree);
-    let answer = json!({&name: {
-        "body": STANDARD.encode(&body), "integratedTime": then(), "logID": notary.log_id(), "logIndex": INDEX,
-        "verification": {
-            "signedEntryTimestamp": notary.promise(&body, then()),
-            "inclusionProof": {
-                "checkpoint": checkpoint, "hashes": [], "logIndex": 0, "rootHash": &name, "treeSize": 1,
-            },
-        },
-    }})
-    .to_string();
-    let head = format!(
-        "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nETag: {name}\r\nLocation: /api/v1/log/entries/{name}\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n",
-        answer.len()
-    );
-    stream.write_all(&[head.as_bytes(), answer.as_bytes()].concat()).unwrap();
-}
-
-/// What a log makes of what it is sent: of an envelope, only digests and signatures.
-fn noted(mut proposed: Value) -> String {
-    let content = proposed["spec"]["proposedContent"].take();
-    let Some(text) = content["envelope"].as_str() else {
-        proposed["spec"].as_object_mut().unwrap().remove("proposedContent");
-        return proposed.to_string();
-    };
-    let envelope: Value = serde_json::from_str(text).unwrap();
-    let hash = |bytes: &[u8]| json!({"algorithm": "sha256", "value": hex(&Sha256::digest(bytes))});
-    let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
-    let signature = json!({"signature": envelope["signatures"][0]["sig"], "verifier": content["verifiers"][0]});
-    proposed["spec"] =
-        json!({"envelopeHash": hash(text.as_bytes()), "payloadHash": hash(&payload), "signatures": [signature]});
-    proposed.to_string()
 }
