@@ -165,7 +165,6 @@ mod tests {
     fn what_is_wrong_with_a_verification_is_named_by_its_field() {
         let told =
             |written: Verification| policy(&written).map(drop).unwrap_err().under("spec.verification").to_string();
-        let none = Vec::new;
         for (written, start) in [
             (Verification { keys: vec!["no key".into()], ..written() }, "keys[0]: no key"),
             (Verification { revoked: vec!["sha256:no".into()], ..written() }, "revoked[0]: "),
@@ -180,14 +179,14 @@ mod tests {
                 Verification { identities: vec![SignerIdentity::default()], ..written() },
                 "identities[0].issuer: the issuer is missing",
             ),
-            (Verification { authorities: none(), ..written() }, "authorities: identities need the root"),
-            (Verification { logs: none(), ..written() }, "logs: identities need the public key of a log"),
+            (Verification { authorities: Vec::new(), ..written() }, "authorities: identities need the root"),
+            (Verification { logs: Vec::new(), ..written() }, "logs: identities need the public key of a log"),
             (
-                Verification { identities: none(), ..written() },
+                Verification { identities: Vec::new(), ..written() },
                 "keys: give the public key of who signs it, or identities",
             ),
             (
-                Verification { identities: none(), keys: vec![key()], ..written() },
+                Verification { identities: Vec::new(), keys: vec![key()], ..written() },
                 "identities: authorities and logs are about identities",
             ),
         ] {

@@ -138,11 +138,11 @@ pub(super) struct Made<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum Doubt {
     /// What was brought along cannot be read.
-    #[error("the certificate of a signature cannot be used: {0}; have it signed again")]
+    #[error("what a signature brings along to show who made it cannot be used: {0}; have it signed again")]
     Unreadable(String),
     /// Nothing that is believed says when it was signed.
     #[error(
-        "nothing tells when it was signed: {0}. Give that log's public key, or have it signed again where a log signs the time"
+        "nothing tells when it was signed: {0}; give the public key of its log, or have it signed again where one signs the time"
     )]
     NoTime(String),
     /// Nobody who is believed knows the key.
@@ -173,7 +173,7 @@ impl Doubt {
     /// The reason of a condition.
     pub(super) fn reason(&self) -> &'static str {
         match self {
-            Self::Unreadable(_) => "CertificateUnreadable",
+            Self::Unreadable(_) => "IdentityUnreadable",
             Self::NoTime(_) => "SigningTimeUnknown",
             Self::OtherAuthority => "CertificateOfOtherAuthority",
             Self::OtherTime => "CertificateNotValidWhenSigned",
@@ -188,18 +188,16 @@ impl Doubt {
 impl Evidence {
     /// Who signed.
     pub(super) fn person(&self, made: &Made<'_>, trust: &Trust) -> Result<Person, Doubt> {
-        let none = match (self.entries.is_empty(), self.stamped) {
-            (true, true) => "it has a timestamp of RFC 3161 alone, which is not judged",
-            _ => "it has no entry of a log",
-        };
-        let mut most = Doubt::NoTime(none.to_owned());
+        let mut most = None;
         for entry in &self.entries {
             match self.by(entry, made, trust) {
                 Ok(person) => return Ok(person),
-                Err(doubt) => most = most.max(doubt),
+                Err(doubt) => most = most.max(Some(doubt)),
             }
         }
-        Err(most)
+        let stamped = "it has a timestamp of RFC 3161 alone, which is not judged";
+        let none = if self.stamped { stamped } else { "it has no entry of a log" };
+        Err(most.unwrap_or_else(|| Doubt::NoTime(none.to_owned())))
     }
 
     /// What one entry shows. Nothing of it is read before the log was found to have signed it, and nobody is named before

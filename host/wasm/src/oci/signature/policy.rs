@@ -202,6 +202,8 @@ impl Policy {
 /// The refusal that tells the most.
 fn refusal(digest: Digest, signatures: usize, missing: Vec<(Option<Finding>, &Signer)>) -> VerifyError {
     let signers = missing.iter().map(|(_, signer)| signer.to_string()).collect::<Vec<_>>().join(" or ");
+    // Sixteen keys take 1,300 bytes; as many subjects may take 32 KiB, which is more than a condition holds.
+    let signers = crate::printable::line(&signers, 2_000);
     let most = missing.into_iter().max_by(|(one, _), (other, _)| one.cmp(other));
     let Some((finding, signer)) = most else { return VerifyError::NoSigners { digest } };
     let signer = signer.to_string();

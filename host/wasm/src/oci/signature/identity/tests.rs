@@ -58,9 +58,8 @@ impl Draft {
     }
 
     /// In the older form, with this noted by the log.
-    fn simple_with(&self, body: &str) -> Signature {
-        let (payload, signature, _) = self.simple_parts();
-        self.simple_of(&payload, &signature, Some(&self.notary.annotation(body, self.seconds)))
+    fn noted(&self, payload: &str, signature: &[u8], body: &str) -> Signature {
+        self.simple_of(payload, signature, Some(&self.notary.annotation(body, self.seconds)))
     }
 
     fn simple_of(&self, payload: &str, signature: &[u8], entry: Option<&str>) -> Signature {

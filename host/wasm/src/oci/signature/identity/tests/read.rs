@@ -18,11 +18,11 @@ fn a_certificate_that_names_no_one_person_or_has_another_key_is_refused_by_name(
         (Wish { names: vec![rcgen::SanType::DnsName("a.b".try_into().unwrap())], ..Wish::default() }, "not one e-mail"),
     ] {
         let draft = Draft::of(&wish);
-        let told = both_refused(&draft.policy(), &draft, "CertificateUnreadable");
+        let told = both_refused(&draft.policy(), &draft, "IdentityUnreadable");
         assert!(told.contains(why), "{told}");
     }
     let draft = Draft::of(&Wish { larger: true, ..Wish::default() });
-    let told = both_refused(&draft.policy(), &draft, "CertificateUnreadable");
+    let told = both_refused(&draft.policy(), &draft, "IdentityUnreadable");
     assert!(told.contains("a key for ECDSA on P-384"), "{told}");
 }
 
@@ -70,9 +70,16 @@ fn what_is_brought_along_beyond_the_bounds_is_not_read() {
             draft.simple_of(&payload, &signature, Some(&entry.replace("\"logIndex\":41", "\"logIndex\":-1"))),
             "invalid value",
         ),
-        (draft.simple_of(&payload, &signature, Some(&entry.replace("41", "9007199254740992"))), "no place in a log"),
+        (
+            draft.simple_of(
+                &payload,
+                &signature,
+                Some(&entry.replace("\"logIndex\":41", "\"logIndex\":9007199254740992")),
+            ),
+            "no place in a log",
+        ),
     ] {
-        let told = refused(&draft.policy(), signature, "CertificateUnreadable");
+        let told = refused(&draft.policy(), signature, "IdentityUnreadable");
         assert!(told.contains(why), "{told}");
     }
 }

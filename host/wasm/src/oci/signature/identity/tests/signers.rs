@@ -51,7 +51,7 @@ fn the_refusal_is_the_one_that_tells_the_most() {
     let mut signatures = vec![Signature::unreadable("here".into(), "it is too large")];
     for (another, reason) in [
         (Signature::bundle("here".into(), &sealed_by_key(wanted(), &signing_key()).unwrap()), "SignedByKey"),
-        (draft.simple_of(&payload, &signature, Some("no entry")), "CertificateUnreadable"),
+        (draft.simple_of(&payload, &signature, Some("no entry")), "IdentityUnreadable"),
         (draft.simple_of(&payload, &signature, None), "SigningTimeUnknown"),
         (noted(&strangers(&Wish::default()), then()), "CertificateOfOtherAuthority"),
         (noted(&draft, begin() - 1), "CertificateNotValidWhenSigned"),
@@ -60,7 +60,7 @@ fn the_refusal_is_the_one_that_tells_the_most() {
             draft.simple_of(&payload, b"none", Some(&draft.notary.annotation(&body, then()))),
             "SignatureOfOtherCertificate",
         ),
-        (draft.simple_with("{}"), "LogEntryOfOtherSignature"),
+        (draft.noted(&payload, &signature, "{}"), "LogEntryOfOtherSignature"),
         (noted(&somebody, then()), "SignedByOtherIdentity"),
         (noted(&of_other, then()), "SignatureOfOtherArtifact"),
     ] {

@@ -65,7 +65,7 @@ fn an_entry_about_another_signature_payload_or_certificate_lends_no_time() {
         ("{}".to_owned(), "missing field"),
         (r#"{"apiVersion":"0.0.2","kind":"intoto","spec":{}}"#.to_owned(), "it is a \"intoto 0.0.2\""),
     ] {
-        let told = refused(&draft.policy(), draft.simple_with(&body), "LogEntryOfOtherSignature");
+        let told = refused(&draft.policy(), draft.noted(&payload, &signature, &body), "LogEntryOfOtherSignature");
         assert!(told.contains(why), "{told}");
     }
     let (statement, signature, _) = draft.bundle_parts();
@@ -90,7 +90,7 @@ fn one_good_entry_is_enough_whatever_stands_beside_it() {
     let told = refused(
         &draft.policy(),
         read(&draft.moment.bundle(statement.as_bytes(), &signature, &many)),
-        "CertificateUnreadable",
+        "IdentityUnreadable",
     );
     assert!(told.contains("more than 4 entries"), "{told}");
 }
