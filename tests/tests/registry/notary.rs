@@ -35,7 +35,7 @@ pub(crate) struct Notary {
 pub(crate) struct Wish {
     pub(crate) issuer: &'static str,
     pub(crate) names: Vec<SanType>,
-    /// In the older form of the extension.
+    /// With the issuer in the older form of the extension alone.
     pub(crate) bare: bool,
     pub(crate) usages: Vec<ExtendedKeyUsagePurpose>,
     pub(crate) larger: bool,
@@ -131,14 +131,14 @@ impl Notary {
         parameters.use_authority_key_identifier_extension = true;
         parameters.not_before = date_time_ymd(2026, 3, 1);
         parameters.not_after = parameters.not_before + Duration::from_secs(600);
-        let (last, content) = if wish.bare {
-            (1, wish.issuer.as_bytes().to_vec())
-        } else {
-            let length = u8::try_from(wish.issuer.len()).unwrap();
-            (8, [&[0x0c, length], wish.issuer.as_bytes()].concat())
+        let length = u8::try_from(wish.issuer.len()).unwrap();
+        let text = [&[0x0c, length], wish.issuer.as_bytes()].concat();
+        // Authorities in use write both, for older versions of cosign.
+        let both = [(1, wish.issuer.as_bytes().to_vec()), (8, text)];
+        let extension = |(last, content): &(u64, Vec<u8>)| {
+            CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 57264, 1, *last], content.clone())
         };
-        let extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 57264, 1, last], content);
-        parameters.custom_extensions = vec![extension];
+        parameters.custom_extensions = both[..if wish.bare { 1 } else { 2 }].iter().map(extension).collect();
         let kind = if wish.larger { &PKCS_ECDSA_P384_SHA384 } else { &PKCS_ECDSA_P256_SHA256 };
         let key = KeyPair::generate_for(kind).unwrap();
         let certificate = parameters.signed_by(&key, &self.intermediate.1).unwrap();
