@@ -20,7 +20,7 @@ use super::super::told;
 use super::{Doubt, Made};
 
 /// Entries that one signature may bring along: one is usual, a second one of another log is possible.
-const ENTRIES_MAX: usize = 4;
+const ENTRIES_MAX: usize = 2;
 /// The largest number of which every reader of JSON has the same idea: 2⁵³ − 1, in which time ends in 285 million years.
 const NUMBER_MAX: u64 = (1 << 53) - 1;
 
