@@ -17,12 +17,14 @@ pub mod scaler;
 mod schema;
 mod selector;
 pub mod status;
+mod verification;
 
 pub use authentication::{ClusterTriggerAuthentication, TriggerAuthentication, TriggerAuthenticationSpec};
 pub use draft::{draft, key};
 pub use scaled_object::{ScaledObject, ScaledObjectSpec};
 pub use scaler::{Scaler, ScalerSpec};
 pub use status::{Condition, ScaledObjectStatus};
+pub use verification::{SignerIdentity, Verification};
 
 /// The definitions could not be written as YAML.
 #[derive(Debug, thiserror::Error)]

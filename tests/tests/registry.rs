@@ -17,6 +17,12 @@ use tempfile::TempDir;
 
 #[path = "registry/exchange.rs"]
 mod exchange;
+#[path = "registry/keyless.rs"]
+mod keyless;
+#[path = "registry/notary.rs"]
+mod notary;
+#[path = "registry/service.rs"]
+mod service;
 #[path = "registry/signing.rs"]
 mod signing;
 

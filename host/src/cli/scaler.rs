@@ -57,8 +57,8 @@ enum ScalerCommand {
     Pull(pull::PullArguments),
     /// Sign an artifact of a registry with a key
     Sign(sign::SignArguments),
-    /// Find out whether an artifact of a registry is signed with a key
-    Verify(sign::VerifyArguments),
+    /// Find out whether an artifact of a registry is signed, with a key or by an identity
+    Verify(Box<sign::VerifyArguments>),
     /// Write an artifact and what refers to it into a folder, to carry it where no registry is reached
     Save(carry::SaveArguments),
     /// Put an artifact that was saved into a registry

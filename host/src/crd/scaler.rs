@@ -12,6 +12,7 @@ use super::rollout::{Rollout, RolloutStatus};
 use super::schema;
 use super::selector::NamespaceSelector;
 use super::status::Condition;
+use super::verification::Verification;
 
 /// A scaler that comes from a registry, and what it may do here.
 #[expect(clippy::duplicated_attributes, reason = "columns of one type repeat it")]
@@ -78,27 +79,6 @@ pub struct ScalerSpec {
     /// How the next digest takes the place of the one that serves. At once, and back by itself, when absent.
     #[serde(default, skip_serializing_if = "Rollout::is_default")]
     pub rollout: Rollout,
-}
-
-/// Whose signature a scaler must bear, as cosign makes them with a key. An artifact that cannot be judged is not used.
-#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Verification {
-    /// Public keys in PEM, ECDSA P-256 or Ed25519.
-    #[schemars(length(min = 1, max = 16))]
-    pub keys: Vec<String>,
-    /// How many of the keys must have signed: Any or All; Any when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub require: Option<String>,
-    /// The oldest version that is wanted, 1.2.3, by what the component says of itself; any when absent. So nobody brings back,
-    /// by a tag, what was signed in its day and mended since.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 128))]
-    pub minimum_version: Option<String>,
-    /// Digests that are wanted no more, of artifacts or of the components in them, whoever signed them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 1024))]
-    pub revoked: Vec<String>,
 }
 
 /// What a scaler may do beyond computing.

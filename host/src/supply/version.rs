@@ -8,7 +8,7 @@ use bellows_core::problem::Problem;
 use bellows_core::supply::{Halt, Step};
 use semver::Version;
 
-use crate::crd::scaler::Verification;
+use crate::crd::Verification;
 
 /// Longest version that is read: the longest in use have some forty characters.
 const VERSION_CHARACTERS_MAX: usize = 128;

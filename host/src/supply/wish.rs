@@ -8,7 +8,7 @@ use bellows_core::rollout::RolloutDraft;
 use bellows_core::supply::{Halt, Progress};
 use futures::future::BoxFuture;
 
-use crate::crd::scaler::Verification;
+use crate::crd::Verification;
 use crate::scalers::Rank;
 
 /// When the registry is asked what a tag names.

@@ -36,7 +36,10 @@ pub use pull::Artifact;
 pub use push::Package;
 pub use reference::{Reference, ReferenceError};
 pub use registry::{Registry, RegistrySettings};
-pub use signature::{KeyError, Policy, PublicKey, Require, Signature, SigningKey, Verified, VerifyError};
+pub use signature::{
+    Authority, AuthorityError, Doubt, Identity, IdentityError, KeyError, Log, Policy, PublicKey, Require, Signature,
+    Signer, SigningKey, Trust, Verified, VerifyError,
+};
 
 #[cfg(test)]
 mod tests;

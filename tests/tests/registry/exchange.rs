@@ -12,10 +12,10 @@ use super::signing::make_key;
 use super::{Bench, Done, component, same};
 
 /// Takes cosign's newer form off, in both directions.
-const OLDER: &str = "--new-bundle-format=false";
+pub(super) const OLDER: &str = "--new-bundle-format=false";
 
 /// One of each kind of registry.
-fn registries() -> [Bench; 2] {
+pub(super) fn registries() -> [Bench; 2] {
     static READY: Once = Once::new();
     READY.call_once(|| {
         setup::prepare(setup::Needs { services: true, artifacts: true, ..setup::Needs::default() }).unwrap();
@@ -24,15 +24,20 @@ fn registries() -> [Bench; 2] {
 }
 
 /// Another program, in the folder of a bench.
-fn other(bench: &Bench, program: &str, arguments: &[&str]) -> Done {
+pub(super) fn other(bench: &Bench, program: &str, arguments: &[&str]) -> Done {
     let mut command = Command::new(paths::binary(program));
     command.args(arguments).current_dir(bench.folder.path());
     // A key of cosign's own has a passphrase, be it none.
     command.env("COSIGN_PASSWORD", "").env("DOCKER_CONFIG", bench.path("docker")).env("HOME", bench.folder.path());
+    // Where a bench has a log, that is the one which it believes.
+    let log = bench.path("log.pub");
+    if log.exists() {
+        command.env("SIGSTORE_REKOR_PUBLIC_KEY", log);
+    }
     Done::of(&mut command)
 }
 
-fn good(bench: &Bench, program: &str, arguments: &[&str]) -> String {
+pub(super) fn good(bench: &Bench, program: &str, arguments: &[&str]) -> String {
     let done = other(bench, program, arguments);
     assert_eq!(done.code, 0, "{program} {arguments:?}: {}{}", done.out, done.err);
     done.out

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use bellows_wasm::oci::{KeyError, Policy, PublicKey, Reference, Require, SigningKey};
+use bellows_wasm::oci::{Authority, Identity, Log, Policy, PublicKey, Reference, Require, Signer, SigningKey, Trust};
 
 use super::remote::RemoteArguments;
 
-/// The largest file that is read as a key.
-const KEY_BYTES_MAX: u64 = 16 * 1024;
+/// The largest file that is read as a key or as certificates: those of an authority take 16 KiB at most.
+const PEM_BYTES_MAX: u64 = 32 * 1024;
 
 /// Arguments of `bellows scaler sign`.
 #[derive(Debug, clap::Args)]
@@ -36,29 +36,71 @@ pub(super) struct SignArguments {
 
 /// Arguments of `bellows scaler verify`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Signatures of cosign 2 and 3, and of `bellows scaler sign`, by keys. Identities (keyless signatures) are not verified, and \
-no transparency log is asked. What is printed is the reference by its digest: use that, for a tag may mean something else \
-tomorrow.
+#[command(
+    group(clap::ArgGroup::new("signer").args(["key", "identity"]).multiple(true).required(true)),
+    after_help = "\
+Signatures of cosign 2 and 3, and of `bellows scaler sign`. What is printed is the reference by its digest: use that, for a \
+tag may mean something else tomorrow.
 
-Exits with 0 where enough keys signed, with 1 where not, and with 2 where that cannot be found out.")]
+With a key, nothing else is looked at. An identity signs without one (keyless): with a key of ten minutes, which an authority \
+certifies. So the signature must bring along its certificate, which leads to a root in --authority, and the entry of a log \
+with the time that the log signed, by a key in --log. Those of the public Sigstore are in the trusted root that \
+`cosign initialize` fetches:
+
+    bellows scaler verify ghcr.io/me/my-queue:1.0.0 --authority fulcio.pem --log rekor.pub \\
+        --issuer https://token.actions.githubusercontent.com \\
+        --identity 'https://github.com/me/my-queue/.github/workflows/release.yml@refs/tags/*'
+
+Nobody is asked: no log whether it kept the entry, and none of certificates. Timestamps of RFC 3161, which stand alone in \
+signatures of Rekor 2, are not judged.
+
+Exits with 0 where enough of them signed, with 1 where not, and with 2 where that cannot be found out."
+)]
 pub(super) struct VerifyArguments {
     /// What to verify: REGISTRY/REPOSITORY:TAG or …@sha256:DIGEST
     #[arg(value_name = "REFERENCE")]
     reference: Reference,
-    /// File with a public key: ECDSA on P-256 or Ed25519, PEM; may be repeated, and one is enough
-    #[arg(long, value_name = "FILE", required = true)]
+    /// File with a public key: ECDSA on P-256 or Ed25519, PEM; may be repeated, and one signer is enough
+    #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
-    /// Have each key be one that signed it
+    /// Who signs without a key: an e-mail address or a URI, which may end in * after / or @; may be repeated
+    #[arg(long, value_name = "SUBJECT", requires_all = ["issuer", "authority", "log"])]
+    identity: Vec<String>,
+    /// Who gives identities their tokens
+    #[arg(long, value_name = "URL", requires = "identity")]
+    issuer: Option<String>,
+    /// File with the root of who certifies identities, its intermediates below it, PEM; may be repeated
+    #[arg(long, value_name = "FILE", requires = "identity")]
+    authority: Vec<PathBuf>,
+    /// File with the public key of a log that says when identities signed: ECDSA on P-256, PEM; may be repeated
+    #[arg(long, value_name = "FILE", requires = "identity")]
+    log: Vec<PathBuf>,
+    /// Have each key and each identity be one that signed it
     #[arg(long)]
     all: bool,
     #[command(flatten)]
     remote: RemoteArguments,
 }
 
+impl VerifyArguments {
+    fn policy(&self) -> anyhow::Result<Policy> {
+        let mut signers: Vec<_> = files(&self.key, "the key", |pem| PublicKey::of_pem(pem).map(Signer::Key))?;
+        let issuer = self.issuer.as_deref().unwrap_or_default();
+        for subject in &self.identity {
+            signers.push(Signer::Identity(Identity::new(issuer, subject)?));
+        }
+        let trust = Trust {
+            authorities: files(&self.authority, "the authority", Authority::of_pem)?,
+            logs: files(&self.log, "the log's key", Log::of_pem)?,
+        };
+        let require = if self.all { Require::All } else { Require::Any };
+        Ok(Policy { signers, trust, require, revoked: Vec::new() })
+    }
+}
+
 /// Runs `sign`.
 pub(super) fn sign(arguments: &SignArguments) -> anyhow::Result<ExitCode> {
-    let key = read(&arguments.key, SigningKey::of_pem)?;
+    let key = read(&arguments.key, "the key", SigningKey::of_pem)?;
     let remote = arguments.remote.open()?;
     eprintln!("signing {} with {}", arguments.reference, key.public());
     let signing = remote.registry.sign(&arguments.reference, &key, &remote.keyring);
@@ -72,9 +114,7 @@ pub(super) fn sign(arguments: &SignArguments) -> anyhow::Result<ExitCode> {
 
 /// Runs `verify`.
 pub(super) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
-    let keys = arguments.key.iter().map(|path| read(path, PublicKey::of_pem)).collect::<anyhow::Result<_>>()?;
-    let require = if arguments.all { Require::All } else { Require::Any };
-    let policy = Policy { keys, require, revoked: Vec::new() };
+    let policy = arguments.policy()?;
     let remote = arguments.remote.open()?;
     let resolving = remote.registry.resolve(&arguments.reference, &remote.keyring);
     let digest = remote.runtime.block_on(resolving).context("not verified")?;
@@ -82,7 +122,7 @@ pub(super) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     match remote.runtime.block_on(verifying) {
         Ok(verified) => {
             println!("{}", arguments.reference.pinned(verified.digest));
-            verified.keys.iter().for_each(|key| println!("signed by {key}"));
+            verified.signers.iter().for_each(|signer| println!("signed by {signer}"));
             Ok(ExitCode::SUCCESS)
         }
         Err(error) if error.is_judgement() => {
@@ -93,11 +133,23 @@ pub(super) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Reads a key of a file.
-fn read<T>(path: &Path, of_pem: impl Fn(&str) -> Result<T, KeyError>) -> anyhow::Result<T> {
-    let unread = || format!("cannot use the key in {}", path.display());
+type Reading<T, E> = fn(&str) -> Result<T, E>;
+
+fn files<T, E>(paths: &[PathBuf], what: &str, of_pem: Reading<T, E>) -> anyhow::Result<Vec<T>>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    paths.iter().map(|path| read(path, what, of_pem)).collect()
+}
+
+/// Reads what is in a file of PEM.
+fn read<T, E>(path: &Path, what: &str, of_pem: Reading<T, E>) -> anyhow::Result<T>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let unread = || format!("cannot use {what} in {}", path.display());
     let length = std::fs::metadata(path).with_context(unread)?.len();
-    anyhow::ensure!(length <= KEY_BYTES_MAX, "{}: it is larger than any key", unread());
+    anyhow::ensure!(length <= PEM_BYTES_MAX, "{}: it is larger than any", unread());
     let text = std::fs::read(path).with_context(unread)?;
     of_pem(&String::from_utf8_lossy(&text)).with_context(unread)
 }

@@ -1,19 +1,20 @@
 //! The form of cosign 3: a Sigstore bundle, version 0.3, that refers to the manifest. In it is an envelope (DSSE), in which
 //! is a statement (in-toto) about digests.
 //!
-//! Ours says no more than that the artifact is signed, and by which key. Refuses a bundle with a certificate, for want of a judgement of identities, and one without an envelope. Statements that
-//! are attestations of something else, such as a bill of materials, are no signatures, whoever made them.
+//! Ours says no more than that the artifact is signed, and by which key. Refuses a bundle without an envelope. Statements
+//! that are attestations of something else, such as a bill of materials, are no signatures, whoever made them.
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::digest::Digest;
+use super::identity::{Chain, Entry, Evidence};
 use super::key::SigningKey;
-use super::{BUNDLE_BYTES_MAX, Content, PAYLOAD_BYTES_MAX, Signature, told};
+use super::{BUNDLE_BYTES_MAX, Content, Form, Maker, PAYLOAD_BYTES_MAX, Signature, told};
 
 /// What a bundle is, of any version: as the type of an artifact, and of the layer that holds it.
 pub(in super::super) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
@@ -40,11 +41,27 @@ struct Bundle {
     dsse_envelope: Option<Envelope>,
 }
 
+/// Of a bundle by a key, no more is read than that it is none by an identity.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Material {
-    certificate: Option<serde::de::IgnoredAny>,
-    x509_certificate_chain: Option<serde::de::IgnoredAny>,
+    certificate: Option<Value>,
+    x509_certificate_chain: Option<Value>,
+    #[serde(default)]
+    tlog_entries: Value,
+    #[serde(default)]
+    timestamp_verification_data: Value,
+}
+
+#[derive(Deserialize)]
+struct Certificates {
+    certificates: Vec<Certificate>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Certificate {
+    raw_bytes: String,
 }
 
 #[derive(Deserialize)]
@@ -100,10 +117,7 @@ pub(in super::super) fn annotations() -> BTreeMap<String, String> {
 impl Signature {
     /// Reads a bundle.
     pub(in super::super) fn bundle(origin: String, bytes: &[u8]) -> Self {
-        match content(bytes) {
-            Ok(content) => Self { origin, content },
-            Err(why) => Self::unreadable(origin, why),
-        }
+        Self { origin, content: content(bytes) }
     }
 }
 
@@ -114,10 +128,6 @@ fn content(bytes: &[u8]) -> Result<Content, String> {
     let bundle: Bundle = serde_json::from_slice(bytes).map_err(|error| format!("it is no bundle: {}", told(&error)))?;
     if bundle.media_type != VERSION {
         return Err(format!("it is {:?}, where {VERSION} is read", crate::printable::line(&bundle.media_type, 100)));
-    }
-    let material = bundle.verification_material;
-    if material.certificate.is_some() || material.x509_certificate_chain.is_some() {
-        return Ok(Content::Identity);
     }
     let envelope = bundle.dsse_envelope.ok_or("it holds no envelope")?;
     if envelope.payload_type != STATEMENT {
@@ -133,7 +143,27 @@ fn content(bytes: &[u8]) -> Result<Content, String> {
         return Err("its statement is too large".to_owned());
     }
     let signatures = envelope.signatures.iter().map(|sealed| decoded(&sealed.sig)).collect::<Result<_, _>>()?;
-    Ok(Content::Envelope { statement, signatures })
+    Ok(Content { form: Form::Envelope, payload: statement, signatures, maker: maker(bundle.verification_material) })
+}
+
+fn maker(material: Material) -> Maker {
+    let wrong = |error: serde_json::Error| told(&error);
+    let certificates = match (material.certificate, material.x509_certificate_chain) {
+        (None, None) => return Maker::Key,
+        (Some(one), None) => serde_json::from_value(one).map(|one| vec![one]).map_err(wrong),
+        (None, Some(chain)) => {
+            serde_json::from_value(chain).map(|chain: Certificates| chain.certificates).map_err(wrong)
+        }
+        (Some(_), Some(_)) => Err("there is a chain beside it".to_owned()),
+    };
+    let stamps = material.timestamp_verification_data.get("rfc3161Timestamps").and_then(Value::as_array);
+    let stamped = stamps.is_some_and(|stamps| !stamps.is_empty());
+    let evidence = |certificates: Vec<Certificate>| {
+        let decoded = |one: &Certificate| STANDARD.decode(&one.raw_bytes).map_err(|_| "it is no base64".to_owned());
+        let chain = Chain::of_der(certificates.iter().map(decoded).collect::<Result<_, _>>()?)?;
+        Ok(Evidence { chain, entries: Entry::bundled(material.tlog_entries)?, stamped })
+    };
+    Maker::Identity(certificates.and_then(evidence))
 }
 
 /// What is signed when a statement is: its type and itself, each after its length (DSSE's PAE).
@@ -248,12 +278,12 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_is_refused_by_name() {
+    fn what_speaks_for_an_identity_never_speaks_for_a_key() {
         let (key, digest) = (signing_key(), Digest::of(b"a"));
         let text = statement(TYPES[0], PREDICATE, &[&digest.hex()]);
         for material in [r#""certificate":{"rawBytes":""}"#, r#""x509CertificateChain":{"certificates":[]}"#] {
             let bundle = bundle(&key, &text, [VERSION, material, STATEMENT]);
-            assert_eq!(judge(&bundle, key.public(), digest), Finding::Identity);
+            assert_eq!(judge(&bundle, key.public(), digest), Finding::ByIdentity);
         }
     }
 

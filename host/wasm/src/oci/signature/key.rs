@@ -78,7 +78,9 @@ impl PublicKey {
         let (label, der) = section(pem)?;
         let advice = match label.as_str() {
             "PUBLIC KEY" => return Self::of_der(&der),
-            "CERTIFICATE" => "certificates are not judged here; `openssl x509 -pubkey -noout -in FILE` writes its key",
+            "CERTIFICATE" => {
+                "a certificate is none, and goes where authorities are given; `openssl x509 -pubkey -noout -in FILE` writes its key"
+            }
             label if label.ends_with("PRIVATE KEY") => {
                 "keep it to yourself; `openssl pkey -in FILE -pubout`, or `cosign public-key --key FILE`, writes its public half"
             }
@@ -87,13 +89,22 @@ impl PublicKey {
         Err(KeyError::Label { label, wanted: "a PUBLIC KEY", advice })
     }
 
-    fn of_der(der: &[u8]) -> Result<Self, KeyError> {
+    /// Reads a key in DER, without the lines around it.
+    pub(super) fn of_der(der: &[u8]) -> Result<Self, KeyError> {
         let id = Digest::of(der);
         let key = |kind, bytes: &[u8]| Self { kind, bytes: bytes.to_owned(), id };
         match (der.strip_prefix(P256), der.strip_prefix(EDWARDS)) {
             (Some(point), _) if point.len() == 65 && point.first() == Some(&4) => Ok(key(Kind::P256, point)),
             (_, Some(point)) if point.len() == 32 => Ok(key(Kind::Ed25519, point)),
             _ => Err(other(der)),
+        }
+    }
+
+    /// The same, where only ECDSA on P-256 is used.
+    pub(super) fn on_p256(self) -> Result<Self, KeyError> {
+        match self.kind {
+            Kind::P256 => Ok(self),
+            Kind::Ed25519 => Err(KeyError::Kind("Ed25519")),
         }
     }
 

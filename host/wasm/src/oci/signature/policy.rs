@@ -1,8 +1,11 @@
-//! Which artifacts are wanted: those that a key signed, and that nobody revoked. Every way not to be sure is a refusal with
-//! its own name; there is none in which an artifact passes because something could not be asked.
+//! Which artifacts are wanted: those that a key or an identity signed, and that nobody revoked. Every way not to be sure is a
+//! refusal with its own name; there is none in which an artifact passes because something could not be asked.
+
+use std::fmt;
 
 use super::super::digest::Digest;
 use super::super::error::OciError;
+use super::identity::{Doubt, Identity, Trust};
 use super::key::PublicKey;
 use super::{Finding, Signature};
 
@@ -10,14 +13,34 @@ use super::{Finding, Signature};
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// Whose signatures count. None at all lets nothing pass.
-    pub keys: Vec<PublicKey>,
+    pub signers: Vec<Signer>,
+    /// Who is believed about identities. Without an authority or a log, none of these is found to have signed.
+    pub trust: Trust,
     /// How many of them must have signed.
     pub require: Require,
     /// Digests that are wanted no more, whoever signed them: of artifacts, or of the components in them.
     pub revoked: Vec<Digest>,
 }
 
-/// How many keys must have signed.
+/// One whose signature counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signer {
+    /// Who has the other half of a key.
+    Key(PublicKey),
+    /// Who is known by a name.
+    Identity(Identity),
+}
+
+impl fmt::Display for Signer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(out, "{key}"),
+            Self::Identity(identity) => write!(out, "{identity}"),
+        }
+    }
+}
+
+/// How many signers must have signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Require {
     /// One is enough: so a key is replaced by another without a gap.
@@ -32,16 +55,16 @@ pub enum Require {
 pub struct Verified {
     /// The artifact.
     pub digest: Digest,
-    /// The keys that were found to have signed it: enough of them, which may not be all.
-    pub keys: Vec<PublicKey>,
+    /// Those that were found to have signed it: enough of them, which may not be all.
+    pub signers: Vec<Signer>,
 }
 
 /// Why an artifact is not wanted.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// Nobody's signature counts.
-    #[error("no key is given, so nothing can verify {digest}: name the public key of whoever signs")]
-    NoKeys {
+    #[error("no key and no identity is given, so nothing can verify {digest}: name the public key of whoever signs")]
+    NoSigners {
         /// The artifact.
         digest: Digest,
     },
@@ -78,16 +101,26 @@ pub enum VerifyError {
     },
     /// It is signed without a key.
     #[error(
-        "{digest} is signed by an identity (keyless), which is not verified here: have it signed with a key too, by \
-         `cosign sign --key` or `bellows scaler sign`"
+        "{digest} is signed by an identity (keyless), and only keys are given: name the identity too, or have it signed \
+         with a key, by `cosign sign --key` or `bellows scaler sign`"
     )]
-    Keyless {
+    ByIdentity {
         /// The artifact.
         digest: Digest,
     },
+    /// It is signed with a key alone.
+    #[error(
+        "{digest} is signed with a key, and only identities are given: give the key too, or have it signed by {signers}"
+    )]
+    ByKey {
+        /// The artifact.
+        digest: Digest,
+        /// Whose is missing.
+        signers: String,
+    },
     /// It is signed with other keys.
     #[error(
-        "{digest} has {signatures}, none of which {keys} made, or what was signed has been changed since: compare the \
+        "{digest} has {signatures}, none of which {signers} made, or what was signed has been changed since: compare the \
          keys, or sign it again"
     )]
     OtherKey {
@@ -96,28 +129,38 @@ pub enum VerifyError {
         /// How many there are.
         signatures: String,
         /// Whose is missing.
-        keys: String,
+        signers: String,
     },
-    /// A key that counts signed something that is no signature.
-    #[error("what {key} signed of {digest} does not say that it is wanted: {why}; sign it itself")]
+    /// It is not known to be signed by an identity that counts.
+    #[error("{digest} is not known to be signed by {signers}: {doubt}")]
+    Doubted {
+        /// The artifact.
+        digest: Digest,
+        /// Whose is missing.
+        signers: String,
+        /// Why.
+        doubt: Doubt,
+    },
+    /// A signer who counts signed something that is no signature.
+    #[error("what {signer} signed of {digest} does not say that it is wanted: {why}; sign it itself")]
     OtherClaim {
         /// The artifact.
         digest: Digest,
         /// Who signed.
-        key: String,
+        signer: String,
         /// What it is instead.
         why: String,
     },
-    /// A key that counts signed another artifact, and the signature was put beside this one.
+    /// A signer who counts signed another artifact, and the signature was put beside this one.
     #[error(
-        "the signature of {key} beside {digest} is one of {signed}: it does not belong there. Find out who put it \
+        "the signature of {signer} beside {digest} is one of {signed}: it does not belong there. Find out who put it \
          there, and use an artifact that is signed itself"
     )]
     OtherDigest {
         /// The artifact.
         digest: Digest,
         /// Who signed.
-        key: String,
+        signer: String,
         /// What was signed.
         signed: String,
     },
@@ -127,18 +170,23 @@ impl Policy {
     /// Judges the signatures of the artifact with this digest.
     pub fn verify(&self, digest: Digest, signatures: &[Signature]) -> Result<Verified, VerifyError> {
         self.admit(digest)?;
+        let people: Vec<_> = signatures.iter().map(|signature| signature.person(&self.trust)).collect();
         let (mut good, mut missing) = (Vec::new(), Vec::new());
-        for key in &self.keys {
-            match signatures.iter().map(|signature| signature.judge(key, digest)).max() {
-                Some(Finding::Good) => good.push(key.clone()),
-                finding => missing.push((finding, key)),
+        for signer in &self.signers {
+            let judge = |(signature, person): (&Signature, _)| match signer {
+                Signer::Key(key) => signature.judge(key, digest),
+                Signer::Identity(identity) => signature.judge_by(person, identity, digest),
+            };
+            match signatures.iter().zip(&people).map(judge).max() {
+                Some(Finding::Good) => good.push(signer.clone()),
+                finding => missing.push((finding, signer)),
             }
         }
         let enough = match self.require {
             Require::Any => !good.is_empty(),
             Require::All => missing.is_empty() && !good.is_empty(),
         };
-        if enough { Ok(Verified { digest, keys: good }) } else { Err(refusal(digest, signatures.len(), missing)) }
+        if enough { Ok(Verified { digest, signers: good }) } else { Err(refusal(digest, signatures.len(), missing)) }
     }
 
     /// What can be said before any signature is fetched: whether the artifact, or the component in it, is revoked, and
@@ -147,35 +195,39 @@ impl Policy {
         if self.revoked.contains(&digest) {
             return Err(VerifyError::Revoked { digest });
         }
-        if self.keys.is_empty() { Err(VerifyError::NoKeys { digest }) } else { Ok(()) }
+        if self.signers.is_empty() { Err(VerifyError::NoSigners { digest }) } else { Ok(()) }
     }
 }
 
 /// The refusal that tells the most.
-fn refusal(digest: Digest, signatures: usize, missing: Vec<(Option<Finding>, &PublicKey)>) -> VerifyError {
-    let names = missing.iter().map(|(_, key)| key.to_string()).collect::<Vec<_>>().join(" or ");
+fn refusal(digest: Digest, signatures: usize, missing: Vec<(Option<Finding>, &Signer)>) -> VerifyError {
+    let signers = missing.iter().map(|(_, signer)| signer.to_string()).collect::<Vec<_>>().join(" or ");
+    // Sixteen keys take 1,300 bytes; as many subjects may take 32 KiB, which is more than a condition holds.
+    let signers = crate::printable::line(&signers, 2_000);
     let most = missing.into_iter().max_by(|(one, _), (other, _)| one.cmp(other));
-    let Some((finding, key)) = most else { return VerifyError::NoKeys { digest } };
-    let key = key.to_string();
+    let Some((finding, signer)) = most else { return VerifyError::NoSigners { digest } };
+    let signer = signer.to_string();
     match finding {
         None => VerifyError::Unsigned { digest },
         Some(Finding::Unreadable(why)) => VerifyError::Unreadable { digest, why },
-        Some(Finding::Identity) => VerifyError::Keyless { digest },
+        Some(Finding::ByIdentity) => VerifyError::ByIdentity { digest },
+        Some(Finding::ByKey) => VerifyError::ByKey { digest, signers },
         // What is good is not missing.
         Some(Finding::OtherKey | Finding::Good) => {
             let signatures =
                 if signatures == 1 { "1 signature".to_owned() } else { format!("{signatures} signatures") };
-            VerifyError::OtherKey { digest, signatures, keys: names }
+            VerifyError::OtherKey { digest, signatures, signers }
         }
-        Some(Finding::OtherClaim(why)) => VerifyError::OtherClaim { digest, key, why },
-        Some(Finding::OtherDigest(signed)) => VerifyError::OtherDigest { digest, key, signed },
+        Some(Finding::Doubted(doubt)) => VerifyError::Doubted { digest, signers, doubt },
+        Some(Finding::OtherClaim(why)) => VerifyError::OtherClaim { digest, signer, why },
+        Some(Finding::OtherDigest(signed)) => VerifyError::OtherDigest { digest, signer, signed },
     }
 }
 
 impl VerifyError {
     /// Whether the artifact was judged, and not merely not asked about.
     pub fn is_judgement(&self) -> bool {
-        !matches!(self, Self::Fetch { .. } | Self::NoKeys { .. })
+        !matches!(self, Self::Fetch { .. } | Self::NoSigners { .. })
     }
 
     /// Whether asking again changes nothing until a person changed the policy or signed the artifact.
@@ -189,12 +241,14 @@ impl VerifyError {
     /// The reason of a condition: one word of a closed vocabulary.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::NoKeys { .. } => "NoVerificationKeys",
+            Self::NoSigners { .. } => "NoVerificationKeys",
             Self::Revoked { .. } => "Revoked",
             Self::Fetch { .. } => "SignaturesUnavailable",
             Self::Unsigned { .. } => "Unsigned",
             Self::Unreadable { .. } => "SignatureUnreadable",
-            Self::Keyless { .. } => "SignedByIdentity",
+            Self::ByIdentity { .. } => "SignedByIdentity",
+            Self::ByKey { .. } => "SignedByKey",
+            Self::Doubted { doubt, .. } => doubt.reason(),
             Self::OtherKey { .. } => "SignedByOtherKey",
             Self::OtherClaim { .. } => "SignatureOfOtherKind",
             Self::OtherDigest { .. } => "SignatureOfOtherArtifact",
@@ -216,7 +270,8 @@ mod tests {
     }
 
     fn policy(keys: &[&SigningKey], require: Require) -> Policy {
-        Policy { keys: keys.iter().map(|key| key.public().clone()).collect(), require, revoked: Vec::new() }
+        let signers = keys.iter().map(|key| Signer::Key(key.public().clone())).collect();
+        Policy { signers, require, ..Policy::default() }
     }
 
     fn wanted() -> Digest {
@@ -232,7 +287,7 @@ mod tests {
         let (one, other) = (signing_key(), signing_key());
         let of_one = [by(&one, wanted())];
         let verified = policy(&[&other, &one], Require::Any).verify(wanted(), &of_one).unwrap();
-        assert_eq!(verified, Verified { digest: wanted(), keys: vec![one.public().clone()] });
+        assert_eq!(verified, Verified { digest: wanted(), signers: vec![Signer::Key(one.public().clone())] });
         let all = policy(&[&one, &other], Require::All);
         let told = refused(&all, &of_one);
         assert_eq!(told.reason(), "SignedByOtherKey");
@@ -242,7 +297,7 @@ mod tests {
         );
         assert_eq!(names, (true, false), "{told}");
         let of_both = [by(&other, wanted()), by(&one, wanted())];
-        assert_eq!(all.verify(wanted(), &of_both).unwrap().keys, all.keys);
+        assert_eq!(all.verify(wanted(), &of_both).unwrap().signers, all.signers);
     }
 
     #[test]
@@ -266,8 +321,9 @@ mod tests {
         let (key, stranger) = (signing_key(), signing_key());
         let unreadable = || Signature::unreadable("here".into(), "it is too large");
         let keyless = || {
-            let certificate = ("dev.sigstore.cosign/certificate".to_owned(), "c".to_owned());
-            Signature::simple("here".into(), b"", &BTreeMap::from([certificate]))
+            let (certificate, signature) = ("dev.sigstore.cosign/certificate", "dev.cosignproject.cosign/signature");
+            let annotations = [certificate, signature].map(|name| (name.to_owned(), "abcd".to_owned()));
+            Signature::simple("here".into(), b"", &BTreeMap::from(annotations))
         };
         let policy = policy(&[&key], Require::Any);
         // Each list holds what was refused before it too: the reason is the one that tells the most.

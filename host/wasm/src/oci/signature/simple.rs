@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::super::digest::Digest;
 use super::super::manifest::Descriptor;
+use super::identity::{Chain, Entry, Evidence};
 use super::key::SigningKey;
-use super::{Content, PAYLOAD_BYTES_MAX, Signature, told};
+use super::{BUNDLE_BYTES_MAX, Content, Form, Maker, PAYLOAD_BYTES_MAX, Signature, told};
 
 /// The layer that holds a payload.
 pub(in super::super) const CLAIM_LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -18,8 +19,11 @@ pub(in super::super) const CLAIM_LAYER: &str = "application/vnd.dev.cosign.simpl
 pub(in super::super) const CLAIM_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// Where a layer has its signature, in base64.
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
-/// Where it has the certificate, of one by an identity.
+/// Where it has the certificate, of one by an identity; what leads from there to a root; the entry of a log; and a timestamp.
 const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
+const CHAIN: &str = "dev.sigstore.cosign/chain";
+const ENTRY: &str = "dev.sigstore.cosign/bundle";
+const STAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
 /// What cosign says that a payload is.
 const TYPE: &str = "cosign container image signature";
 
@@ -102,15 +106,30 @@ impl Signature {
         if payload.len() > PAYLOAD_BYTES_MAX {
             return Self::unreadable(origin, "its payload is too large");
         }
-        if annotations.get(CERTIFICATE).is_some_and(|certificate| !certificate.is_empty()) {
-            return Self { origin, content: Content::Identity };
-        }
         match annotations.get(SIGNATURE).map(|signature| STANDARD.decode(signature.trim())) {
-            Some(Ok(signature)) => Self { origin, content: Content::Simple { payload: payload.to_owned(), signature } },
+            Some(Ok(signature)) => {
+                let (payload, signatures) = (payload.to_owned(), vec![signature]);
+                let content = Content { form: Form::Simple, payload, signatures, maker: maker(annotations) };
+                Self { origin, content: Ok(content) }
+            }
             Some(Err(_)) => Self::unreadable(origin, format!("its annotation {SIGNATURE} is no base64")),
             None => Self::unreadable(origin, format!("it lacks the annotation {SIGNATURE}")),
         }
     }
+}
+
+fn maker(annotations: &BTreeMap<String, String>) -> Maker {
+    let there = |name| annotations.get(name).map(String::as_str).filter(|text| !text.is_empty());
+    let Some(certificate) = there(CERTIFICATE) else { return Maker::Key };
+    let evidence = || {
+        let entry = there(ENTRY);
+        if entry.is_some_and(|entry| entry.len() > BUNDLE_BYTES_MAX) {
+            return Err("its entry of a log is too large".to_owned());
+        }
+        let entries = entry.map(Entry::annotated).transpose()?.into_iter().collect();
+        Ok(Evidence { chain: Chain::of_pem(certificate, there(CHAIN))?, entries, stamped: there(STAMP).is_some() })
+    };
+    Maker::Identity(evidence())
 }
 
 /// Of which artifact a payload speaks, or why it speaks of something else.
@@ -198,7 +217,7 @@ mod tests {
         assert_eq!(judge(&vec![0; PAYLOAD_BYTES_MAX + 1], &annotations), unreadable("its payload is too large"));
         let mut keyless = annotations.clone();
         keyless.insert(CERTIFICATE.to_owned(), "-----BEGIN CERTIFICATE-----".to_owned());
-        assert_eq!(judge(&payload, &keyless), Finding::Identity);
+        assert_eq!(judge(&payload, &keyless), Finding::ByIdentity);
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl Signer {
 
     fn policy(&self) -> Policy {
         let key = PublicKey::of_pem(&self.0.public_key_pem()).unwrap();
-        Policy { keys: vec![key], ..Policy::default() }
+        Policy { signers: vec![super::super::Signer::Key(key)], ..Policy::default() }
     }
 
     fn sign(&self, message: &[u8]) -> String {
