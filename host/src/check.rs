@@ -19,6 +19,7 @@ use bellows_core::{
 };
 
 pub use object::Served;
+pub use scaler::verification;
 
 /// What the scalers would say, where there are any at hand.
 pub trait Planner {

@@ -7,16 +7,30 @@ use bellows_wasm::Limits;
 use bellows_wasm::oci::Reference;
 use serde_json::Value;
 
-use super::manifest::Manifest;
+use super::manifest::{Manifest, read};
 use super::{Finding, Severity};
-use crate::crd::ScalerSpec;
 use crate::crd::scaler::{audience, draft};
+use crate::crd::{ScalerSpec, Verification};
 use crate::supply::{MinimumVersion, PullPolicy, policy};
 
 pub(super) const KIND: &str = "Scaler";
 pub(super) const VERSION: &str = "bellows.dev/v1alpha1";
 
 /// What is wrong with the values of a document that has the right shape, or was given it.
+/// What the one Scaler in a file asks of signatures.
+pub fn verification(source: &str) -> Result<Verification, String> {
+    let manifests = read("", source).map_err(|error| format!("line {} {}", error.line, error.message))?;
+    let is_scaler =
+        |manifest: &Manifest| manifest.text(&["kind"]) == Some(KIND) && manifest.text(&["apiVersion"]) == Some(VERSION);
+    let mut scalers = manifests.into_iter().filter(is_scaler);
+    let (Some(scaler), None) = (scalers.next(), scalers.next()) else {
+        return Err(format!("there is not one {KIND} of {VERSION} in it, but none or several"));
+    };
+    let spec = scaler.value.get("spec").cloned().unwrap_or_default();
+    let spec: ScalerSpec = serde_json::from_value(spec).map_err(|error| format!("its spec cannot be read: {error}"))?;
+    spec.verification.ok_or_else(|| "its spec.verification is absent: it asks for no signature".to_owned())
+}
+
 pub(super) fn findings(manifest: &Manifest, mut document: Value) -> Vec<Finding> {
     let spec = document.get_mut("spec").map(Value::take).unwrap_or_default();
     // What does not fit was said with the shape.

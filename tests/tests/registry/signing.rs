@@ -1,5 +1,6 @@
 //! Artifacts that are signed with a key and verified before they are used, in a real registry.
 
+use std::fs;
 use std::process::Command;
 
 use super::{Bench, component};
@@ -44,6 +45,20 @@ fn what_is_signed_is_verified_by_its_key_and_by_no_other() {
     let both = ["verify", &reference, "--key", "theirs.pub", "--key", "ours.pub", "--all"];
     assert_eq!(bench.scaler(&both).code, 1);
 
+    // The manifest that is applied in a cluster asks for the same.
+    let asks = |name: &str| {
+        let key =
+            fs::read_to_string(bench.folder.path().join(format!("{name}.pub"))).unwrap().replace('\n', "\n      ");
+        let spec = format!("spec:\n  image: {reference}\n  verification:\n    keys:\n    - |\n      {key}\n");
+        let manifest = format!("apiVersion: bellows.dev/v1alpha1\nkind: Scaler\nmetadata: {{name: queue}}\n{spec}");
+        fs::write(bench.folder.path().join("scaler.yaml"), manifest).unwrap();
+        bench.scaler(&["verify", &reference, "--scaler", "scaler.yaml"])
+    };
+    assert_eq!(asks("ours").out, verified);
+    let refused = asks("theirs");
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.starts_with("not verified: SignedByOtherKey: "), "{}", refused.err);
+
     // A second signature stands beside the first, and a third one by the same key changes nothing.
     bench.good(&["sign", &pinned, "--key", "theirs.key"]);
     assert_eq!(bench.good(&both).lines().count(), 3);
@@ -60,6 +75,7 @@ fn what_is_no_key_or_not_there_is_told() {
         (["sign", &reference, "--key", "ours.pub"], "the public half verifies, the private one signs"),
         (["verify", &reference, "--key", "ours.key"], "keep it to yourself"),
         (["verify", &reference, "--key", "none.pub"], "cannot use the key in none.pub"),
+        (["verify", &reference, "--scaler", "ours.pub"], "cannot use the Scaler in ours.pub"),
         (["sign", &bench.reference(":none"), "--key", "ours.key"], "not signed: 404 from the registry"),
         (["verify", &bench.reference(":none"), "--key", "ours.pub"], "not verified: 404 from the registry"),
     ] {

@@ -8,9 +8,13 @@ use anyhow::Context;
 use bellows_wasm::oci::{Authority, Identity, Log, Policy, PublicKey, Reference, Require, Signer, SigningKey, Trust};
 
 use super::remote::RemoteArguments;
+use crate::check::verification;
+use crate::supply;
 
 /// The largest file that is read as a key or as certificates: those of an authority take 16 KiB at most.
 const PEM_BYTES_MAX: u64 = 32 * 1024;
+/// The largest file that is read as a manifest: what etcd holds of one object.
+const MANIFEST_BYTES_MAX: u64 = 1_536 * 1024;
 
 /// Arguments of `bellows scaler sign`.
 #[derive(Debug, clap::Args)]
@@ -37,7 +41,7 @@ pub(super) struct SignArguments {
 /// Arguments of `bellows scaler verify`.
 #[derive(Debug, clap::Args)]
 #[command(
-    group(clap::ArgGroup::new("signer").args(["key", "identity"]).multiple(true).required(true)),
+    group(clap::ArgGroup::new("signer").args(["key", "identity", "scaler"]).multiple(true).required(true)),
     after_help = "\
 Signatures of cosign 2 and 3, and of `bellows scaler sign`. What is printed is the reference by its digest: use that, for a \
 tag may mean something else tomorrow.
@@ -53,6 +57,9 @@ with the time that the log signed, by a key in --log. Those of the public Sigsto
 
 Nobody is asked: no log whether it kept the entry, and none of certificates. Timestamps of RFC 3161, which stand alone in \
 signatures of Rekor 2, are not judged.
+
+With --scaler, what holds is what a cluster holds to: spec.verification of the manifest that is applied there, with what it \
+revokes. How old the component may be is judged where it is loaded, and not here.
 
 Exits with 0 where enough of them signed, with 1 where not, and with 2 where that cannot be found out."
 )]
@@ -75,6 +82,9 @@ pub(super) struct VerifyArguments {
     /// File with the public key of a log that says when identities signed: ECDSA on P-256, PEM; may be repeated
     #[arg(long, value_name = "FILE", requires = "identity")]
     log: Vec<PathBuf>,
+    /// File with the manifest of a Scaler, whose spec.verification is to hold
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "identity", "all"])]
+    scaler: Option<PathBuf>,
     /// Have each key and each identity be one that signed it
     #[arg(long)]
     all: bool,
@@ -84,6 +94,9 @@ pub(super) struct VerifyArguments {
 
 impl VerifyArguments {
     fn policy(&self) -> anyhow::Result<Policy> {
+        if let Some(path) = &self.scaler {
+            return of_scaler(path);
+        }
         let mut signers: Vec<_> = files(&self.key, "the key", |pem| PublicKey::of_pem(pem).map(Signer::Key))?;
         let issuer = self.issuer.as_deref().unwrap_or_default();
         for subject in &self.identity {
@@ -133,6 +146,23 @@ pub(super) fn verify(arguments: &VerifyArguments) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// What a Scaler asks for, by the code that holds to it in a cluster.
+fn of_scaler(path: &Path) -> anyhow::Result<Policy> {
+    let unread = || format!("cannot use the Scaler in {}", path.display());
+    let written = verification(&text(path, MANIFEST_BYTES_MAX).with_context(unread)?)
+        .map_err(anyhow::Error::msg)
+        .with_context(unread)?;
+    supply::policy(&written)
+        .map_err(|problem| anyhow::anyhow!("{}", problem.under("spec.verification")))
+        .with_context(unread)
+}
+
+/// What is in a file of a bounded length.
+fn text(path: &Path, bytes_max: u64) -> anyhow::Result<String> {
+    anyhow::ensure!(std::fs::metadata(path)?.len() <= bytes_max, "it is larger than any");
+    Ok(String::from_utf8_lossy(&std::fs::read(path)?).into_owned())
+}
+
 type Reading<T, E> = fn(&str) -> Result<T, E>;
 
 fn files<T, E>(paths: &[PathBuf], what: &str, of_pem: Reading<T, E>) -> anyhow::Result<Vec<T>>
@@ -148,8 +178,5 @@ where
     E: std::error::Error + Send + Sync + 'static,
 {
     let unread = || format!("cannot use {what} in {}", path.display());
-    let length = std::fs::metadata(path).with_context(unread)?.len();
-    anyhow::ensure!(length <= PEM_BYTES_MAX, "{}: it is larger than any", unread());
-    let text = std::fs::read(path).with_context(unread)?;
-    of_pem(&String::from_utf8_lossy(&text)).with_context(unread)
+    of_pem(&text(path, PEM_BYTES_MAX).with_context(unread)?).with_context(unread)
 }
