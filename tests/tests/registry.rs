@@ -25,6 +25,8 @@ mod notary;
 mod service;
 #[path = "registry/signing.rs"]
 mod signing;
+#[path = "registry/vouched.rs"]
+mod vouched;
 
 /// `author`, with the password `a pass:word`.
 const USERS: &str = "author:$2y$04$W554/GtHCuijSYYL5pkw0.xRixe1g9/WZq.WgDCFcPyJpODQaPnZG\n";

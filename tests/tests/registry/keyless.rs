@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::exchange::{OLDER, good, other, registries};
-use super::notary::{ISSUER, Moment, Notary, SUBJECT, Wish, mail, payload, sealed, statement, then};
+use super::notary::{ISSUER, Notary, SUBJECT, Wish, mail, then};
+use super::vouched::{FORMS, Form, Made};
 use super::{Bench, Done, component, service};
 
 const CLAIM: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -49,6 +50,21 @@ impl Desk {
         self.bench.scaler(&[&["verify", pinned][..], &trust].concat())
     }
 
+    /// By what the manifest of a Scaler asks for, as a cluster reads it.
+    fn by_scaler(&self, pinned: &str, subject: &str) -> Done {
+        let text = |name: &str| fs::read_to_string(self.bench.path(name)).unwrap();
+        let verification = json!({
+            "identities": [{"issuer": ISSUER, "subject": subject}],
+            "authorities": [text("authority.pem")], "logs": [text("log.pub")],
+        });
+        let manifest = json!({
+            "apiVersion": "bellows.dev/v1alpha1", "kind": "Scaler", "metadata": {"name": "queue"},
+            "spec": {"image": pinned, "verification": verification},
+        });
+        fs::write(self.bench.path("scaler.yaml"), manifest.to_string()).unwrap();
+        self.bench.scaler(&["verify", pinned, "--scaler", "scaler.yaml"])
+    }
+
     fn cosign(&self, pinned: &str, subject: &str, further: &[&str]) -> Done {
         let mut arguments = vec!["verify", "--offline", "--insecure-ignore-sct", "--allow-http-registry"];
         arguments.extend(["--certificate-identity", subject, "--certificate-oidc-issuer", ISSUER]);
@@ -73,6 +89,7 @@ impl Desk {
         let [bellows, cosign] = self.both(pinned, subject, form);
         assert_eq!(bellows.code, 0, "bellows, {form:?}: {}", bellows.err);
         assert_eq!(bellows.out, format!("{pinned}\nsigned by identity {subject} of {ISSUER}\n"));
+        assert_eq!(self.by_scaler(pinned, subject).out, bellows.out, "{form:?}");
         assert_eq!(cosign.code, 0, "cosign, {form:?}: {}", cosign.err);
     }
 
@@ -120,41 +137,6 @@ impl Desk {
         let further = ["--annotation", predicate, pinned];
         let layer = format!("bundle.json:{BUNDLE}");
         good(&self.bench, "oras", &[&["attach", "--plain-http"][..], &kind, &further, &[&layer]].concat());
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Older,
-    Newer,
-}
-
-const FORMS: [Form; 2] = [Form::Older, Form::Newer];
-
-/// A payload or statement, its signature, and what the log notes of them.
-struct Made {
-    moment: Moment,
-    content: String,
-    signature: Vec<u8>,
-    body: String,
-}
-
-impl Made {
-    fn about(digest: &str, moment: Moment, form: Form) -> Self {
-        let (content, signature, body);
-        match form {
-            Form::Older => {
-                content = payload(digest);
-                signature = moment.sign(content.as_bytes());
-                body = moment.hashed(content.as_bytes(), &signature);
-            }
-            Form::Newer => {
-                content = statement(digest);
-                signature = moment.sign(&sealed(&content));
-                body = moment.enveloped(content.as_bytes(), &signature);
-            }
-        }
-        Self { moment, content, signature, body }
     }
 }
 
