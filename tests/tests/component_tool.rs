@@ -3,6 +3,8 @@
 //! That program is built from 541 crates, which is more than a test run has time for; so this is left out by name where it
 //! is not installed. Refuses to have targets downloaded: where the toolchain has none, Debian's builds its own.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -31,24 +33,39 @@ fn proof() -> Result<()> {
     let sdk = paths::root().join("sdk").display().to_string();
     bellows(folder.path(), folder.path(), &["new", "my-queue", "--over", "redis", "--sdk", &sdk])?;
     let scaler = folder.path().join("my-queue");
-    std::fs::copy(paths::root().join("Cargo.lock"), scaler.join("Cargo.lock"))?;
+    fs::copy(paths::root().join("Cargo.lock"), scaler.join("Cargo.lock"))?;
 
     let output = paths::target().join("component-tool-build");
     let mut cargo = Command::new("cargo-component");
     cargo.args(["component", "build", "--release", "--target", TARGET]);
     if bellows_build::toolchain(&scaler)? == Toolchain::Debian {
-        cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTUP_TOOLCHAIN", "debian").env("RUSTC_BOOTSTRAP", "1");
+        cargo.env("RUSTUP_TOOLCHAIN", "debian").env("RUSTC_BOOTSTRAP", "1").env("PATH", has_wasi(folder.path())?);
+        // As an argument, -Zbuild-std=std,panic_abort is taken for a package, `-p anic_abort`.
+        cargo.env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
     }
     succeeds(cargo.current_dir(&scaler).env("CARGO_TARGET_DIR", &output))?;
 
     let built = output.join(TARGET).join("release/my_queue.wasm");
-    ensure!(std::fs::read(&built)?.starts_with(b"\0asm\x0d\0\x01\0"), "{} is no component", built.display());
+    ensure!(fs::read(&built)?.starts_with(b"\0asm\x0d\0\x01\0"), "{} is no component", built.display());
     let told = bellows(folder.path(), &scaler, &["build"])?;
     let expected = format!("taken as it was built: {}\n", built.display());
     ensure!(told.starts_with(&expected), "expected {expected:?}, found {told:?}");
     let tested = bellows(folder.path(), &scaler, &["test"])?;
     ensure!(tested.ends_with(" cases, all as expected\n"), "{tested}");
     Ok(())
+}
+
+/// A search path on which `rustc` says that it has the target wasm32-wasip1: `cargo component` would download that, whichever
+/// it builds for.
+fn has_wasi(folder: &Path) -> Result<String> {
+    let (sysroot, shim) = (folder.join("sysroot"), folder.join("shim"));
+    fs::create_dir_all(sysroot.join("lib/rustlib/wasm32-wasip1"))?;
+    fs::create_dir_all(&shim)?;
+    let rustc = paths::program("rustc").context("rustc is on the search path")?;
+    let answer = format!("[ \"$*\" = '--print sysroot' ] && exec echo '{}'", sysroot.display());
+    fs::write(shim.join("rustc"), format!("#!/bin/sh\n{answer}\nexec '{}' \"$@\"\n", rustc.display()))?;
+    fs::set_permissions(shim.join("rustc"), fs::Permissions::from_mode(0o755))?;
+    Ok(format!("{}:{}", shim.display(), std::env::var("PATH").unwrap_or_default()))
 }
 
 /// `bellows scaler …` in a folder; what it printed.
