@@ -2,21 +2,16 @@
 //!
 //! Owns nothing else. Refuses to judge a change: `git diff` shows it to whoever made it.
 
-use std::process::Command;
-
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
+use bellows_tests::chart;
 use bellows_tests::setup::{Needs, prepare};
-use bellows_tests::{chart, paths};
+
+use crate::cargo::build_programs;
 
 /// Writes them.
 pub(crate) fn run() -> Result<()> {
     prepare(Needs { helm: true, ..Needs::default() })?;
-    let mut build = Command::new("cargo");
-    build.args(["build", "--quiet", "--workspace", "--bins"]).current_dir(paths::root());
-    let status = build.status().context("run cargo build")?;
-    if !status.success() {
-        bail!("cargo build ended with {status}");
-    }
+    build_programs()?;
     chart::write()?;
     println!("written: {} and {} renderings", chart::definitions().display(), chart::RENDERINGS.len());
     Ok(())

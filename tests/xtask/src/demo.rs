@@ -2,15 +2,16 @@
 //!
 //! Owns what it takes on this machine, and the timeline at the end; what is shown is the scenario that a test proves too.
 
-use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use bellows_tests::scenario::{rabbitmq, redis};
 use bellows_tests::setup::{Needs, is_root, prepare};
 use bellows_tests::wait::Stop;
-use bellows_tests::{guests, node, paths};
+use bellows_tests::{guests, node};
 use clap::{Args, ValueEnum};
+
+use crate::cargo::build_programs;
 
 /// What to show.
 #[derive(Args)]
@@ -49,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments, stop: &Stop) -> Result<()> {
         println!("no real pods here ({reason}): stand-ins play them, and the demo itself takes the work from the list");
     }
     println!("building Bellows and its scalers");
-    build()?;
+    build_programs()?;
     guests::build_all()?;
     let (keep, stop) = (arguments.keep, stop.clone());
     match arguments.scenario {
@@ -61,20 +62,6 @@ pub(crate) fn run(arguments: &Arguments, stop: &Stop) -> Result<()> {
             Ok(())
         }
     }
-}
-
-/// Builds what the demo runs. The whole workspace is named, so that libraries have the same features as in tests, and are
-/// built once.
-fn build() -> Result<()> {
-    let status = Command::new("cargo")
-        .args(["build", "--quiet", "--workspace", "--bins"])
-        .current_dir(paths::root())
-        .status()
-        .context("run cargo build")?;
-    if !status.success() {
-        bail!("cargo build ended with {status}");
-    }
-    Ok(())
 }
 
 /// Prints when what happened, and fails if something did not.

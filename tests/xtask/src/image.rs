@@ -4,7 +4,6 @@
 //! which other tools push (`skopeo copy oci-archive:FILE docker://…`).
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +12,8 @@ use bellows_tests::image::push;
 use bellows_tests::setup::{Needs, prepare};
 use bellows_tests::{guests, paths};
 use clap::Args;
+
+use crate::cargo::cargo;
 
 /// How it is to be.
 #[derive(Args)]
@@ -45,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     } else {
         println!("building Bellows as for tests; --release makes the image for use");
     }
-    let status = Command::new("cargo").args(&build).current_dir(paths::root()).status().context("run cargo build")?;
+    let status = cargo(&build).status().context("run cargo build")?;
     if !status.success() {
         bail!("cargo build ended with {status}");
     }

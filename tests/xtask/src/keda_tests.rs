@@ -2,14 +2,14 @@
 //!
 //! Owns what it takes on this machine, and the table at the end.
 
-use std::process::Command;
-
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use bellows_tests::keda::{Done, Setting, Verdict, folder, logs, run as run_tests};
 use bellows_tests::setup::{Needs, prepare};
 use bellows_tests::wait::Stop;
-use bellows_tests::{guests, node, paths};
+use bellows_tests::{guests, node};
 use clap::Args;
+
+use crate::cargo::build_programs;
 
 /// Which tests, and of what.
 #[derive(Args)]
@@ -39,13 +39,7 @@ pub(crate) fn run(arguments: &Arguments, stop: &Stop) -> Result<()> {
         bail!("KEDA's tests need a real node: {reason}");
     }
     if !arguments.keda {
-        let build = Command::new("cargo")
-            .args(["build", "--quiet", "--workspace", "--bins"])
-            .current_dir(paths::root())
-            .status();
-        if !build.context("run cargo build")?.success() {
-            bail!("cargo build failed");
-        }
+        build_programs()?;
         guests::build_all()?;
     }
     let folders = if arguments.folders.is_empty() {

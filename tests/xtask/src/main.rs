@@ -3,6 +3,7 @@
 //! Owns the command line and the request to stop that Ctrl-C makes. Refuses to do any work itself: that is in
 //! `bellows-tests` and in one file for each command.
 
+mod cargo;
 mod chart;
 mod cluster;
 mod demo;

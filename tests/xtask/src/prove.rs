@@ -16,6 +16,8 @@ use bellows_tests::setup::{Needs, is_root, prepare};
 use bellows_tests::{guests, paths};
 use clap::Args;
 
+use crate::cargo::cargo;
+
 /// Test programs that bring up the real node, of which a machine has one. They mostly wait for pods and for cooldowns, so
 /// others run beside them: that saves ten minutes.
 const ON_THE_NODE: [&str; 3] = ["chart", "node", "seed"];
@@ -54,10 +56,10 @@ fn steps(arguments: &Arguments, done: &mut Vec<Done>) -> Result<()> {
     timed(done, "set-up", || prepare(Needs { real_node: is_root(), ..Needs::all() }))?;
     timed(done, "components", || guests::build_all().map(drop))?;
     if arguments.filter.is_empty() {
-        cargo(done, "cargo fmt --check", plain(&["fmt", "--all", "--check"]))?;
+        step(done, "cargo fmt --check", cargo(["fmt", "--all", "--check"]))?;
         match Command::new("cargo-deny").arg("--version").output() {
             // Advisories are not among them: their database changes from day to day, and what was proved does not.
-            Ok(_) => cargo(done, "cargo deny check", plain(&["deny", "check", "bans", "licenses", "sources"]))?,
+            Ok(_) => step(done, "cargo deny check", cargo(["deny", "check", "bans", "licenses", "sources"]))?,
             Err(_) => done.push(Done {
                 name: "cargo deny check".to_owned(),
                 seconds: 0.0,
@@ -133,26 +135,20 @@ fn on_the_node(log: &Path) -> Result<()> {
     }
 }
 
-fn plain(arguments: &[&str]) -> Command {
-    let mut command = Command::new("cargo");
-    command.args(arguments).current_dir(paths::root());
-    command
-}
-
 fn linted<Word: AsRef<OsStr>>(done: &mut Vec<Done>, name: &str, arguments: &[Word]) -> Result<()> {
-    cargo(done, name, with_lints(arguments))
+    step(done, name, with_lints(arguments))
 }
 
 /// Cargo with clippy in the compiler's place and warnings denied, which is what `cargo clippy` does, but for real: clippy on
 /// its own goes through all libraries a second time, seven minutes on two cores, for what the build makes anyway.
 fn with_lints<Word: AsRef<OsStr>>(arguments: &[Word]) -> Command {
-    let mut command = plain(&["--config", "build.rustc-workspace-wrapper='clippy-driver'"]);
+    let mut command = cargo(["--config", "build.rustc-workspace-wrapper='clippy-driver'"]);
     // In the form in which `cargo clippy` hands its arguments on to clippy.
     command.args(arguments).env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
     command
 }
 
-fn cargo(done: &mut Vec<Done>, name: &str, mut command: Command) -> Result<()> {
+fn step(done: &mut Vec<Done>, name: &str, mut command: Command) -> Result<()> {
     timed(done, name, || {
         let status = command.status().with_context(|| format!("run {command:?}"))?;
         if status.success() { Ok(()) } else { bail!("{command:?} ended with {status}") }
