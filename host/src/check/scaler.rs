@@ -16,7 +16,6 @@ use crate::supply::{MinimumVersion, PullPolicy, policy};
 pub(super) const KIND: &str = "Scaler";
 pub(super) const VERSION: &str = "bellows.dev/v1alpha1";
 
-/// What is wrong with the values of a document that has the right shape, or was given it.
 /// What the one Scaler in a file asks of signatures.
 pub fn verification(source: &str) -> Result<Verification, String> {
     let manifests = read("", source).map_err(|error| format!("line {} {}", error.line, error.message))?;
@@ -31,6 +30,7 @@ pub fn verification(source: &str) -> Result<Verification, String> {
     spec.verification.ok_or_else(|| "its spec.verification is absent: it asks for no signature".to_owned())
 }
 
+/// What is wrong with the values of a document that has the right shape, or was given it.
 pub(super) fn findings(manifest: &Manifest, mut document: Value) -> Vec<Finding> {
     let spec = document.get_mut("spec").map(Value::take).unwrap_or_default();
     // What does not fit was said with the shape.

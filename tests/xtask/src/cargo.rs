@@ -25,6 +25,11 @@ pub(crate) fn cargo<Word: AsRef<OsStr>>(arguments: impl IntoIterator<Item = Word
 
 /// Builds Bellows. The whole workspace is named, so that libraries have the same features as in tests, and are built once.
 pub(crate) fn build_programs() -> Result<()> {
-    let status = cargo(["build", "--quiet", "--workspace", "--bins"]).status().context("run cargo build")?;
+    build(&["--quiet", "--workspace", "--bins"])
+}
+
+/// Builds what the arguments say.
+pub(crate) fn build(arguments: &[&str]) -> Result<()> {
+    let status = cargo([&["build"], arguments].concat()).status().context("run cargo build")?;
     if status.success() { Ok(()) } else { bail!("cargo build ended with {status}") }
 }

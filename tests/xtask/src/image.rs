@@ -6,14 +6,14 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use bellows_tests::image::bellows::Release;
 use bellows_tests::image::push;
 use bellows_tests::setup::{Needs, prepare};
 use bellows_tests::{guests, paths};
 use clap::Args;
 
-use crate::cargo::cargo;
+use crate::cargo::{build, build_programs};
 
 /// How it is to be.
 #[derive(Args)]
@@ -38,17 +38,13 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     prepare(Needs { components: true, helm: true, ..Needs::default() })?;
     let mut release = Release::of_tests();
-    let mut build = vec!["build", "--quiet", "--workspace", "--bins"];
     if arguments.release {
         println!("building Bellows for release; the first time this takes ten minutes or more");
-        build = vec!["build", "--release", "--package", "bellows"];
+        build(&["--release", "--package", "bellows"])?;
         release.program = paths::target().join("release/bellows");
     } else {
         println!("building Bellows as for tests; --release makes the image for use");
-    }
-    let status = cargo(&build).status().context("run cargo build")?;
-    if !status.success() {
-        bail!("cargo build ended with {status}");
+        build_programs()?;
     }
     guests::build_all()?;
     if let Some(name) = &arguments.name {
