@@ -101,7 +101,7 @@ pub fn prepare(needs: Needs) -> Result<()> {
     if needs.artifacts {
         sets.extend([&binaries::ORAS, &binaries::REFERRERS, &binaries::COSIGN]);
     }
-    sets.into_iter().try_for_each(binaries::build)
+    binaries::build_all(&sets)
 }
 
 /// Whether the active toolchain can build components by itself.

@@ -1,10 +1,12 @@
-//! The cluster's binaries, built from Go modules.
+//! The cluster's binaries, built from Go modules: all of them from one list of versions, so that what several are made of is
+//! compiled once.
 //!
-//! Owns when they are built: when a binary is missing, or when its module or the compiler changed. Refuses to use a binary
-//! of another build than the module names.
+//! Owns when they are built: when a binary is missing, or when the list, its own sources or the compiler changed. Refuses to
+//! use a binary of another build than the list names.
 
 use std::fs::{self, File};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -22,20 +24,20 @@ const KUBERNETES: &[&str] = &[
 ];
 /// helm takes every cluster that it cannot ask for 1.20 without these, and would refuse charts for newer ones.
 const KUBERNETES_OF_HELM: &[&str] = &[
-    "helm.sh/helm/v3/internal/version.version=v3.22.0",
+    "helm.sh/helm/v3/internal/version.version=v3.21.4",
     "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1",
     "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=36",
     "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor=1",
     "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor=36",
 ];
 
-/// A Go module and the binaries that come from it.
+/// Binaries that are built together.
 pub(super) struct Set {
-    /// Its folder.
-    module: &'static str,
+    /// What they are for.
+    name: &'static str,
+    /// What `go build` is to build: main packages of other modules, which `go.mod` lists as tools, or a folder of ours.
+    packages: &'static [&'static str],
     binaries: &'static [&'static str],
-    /// What `go build` is to build: the tools that `go.mod` names, or the module's own main package.
-    what: Build,
     /// What the linker writes into variables.
     stamps: &'static [&'static str],
     /// Build tags of Go.
@@ -44,13 +46,18 @@ pub(super) struct Set {
     takes: &'static str,
 }
 
-enum Build {
-    Tools,
-    Main(&'static str),
-}
-
 pub(super) const CONTROL_PLANE: Set = Set {
-    module: "control-plane",
+    name: "control-plane",
+    packages: &[
+        "go.etcd.io/etcd/server/v3",
+        "k8s.io/kubernetes/cmd/kube-apiserver",
+        "k8s.io/kubernetes/cmd/kube-controller-manager",
+        "k8s.io/kubernetes/cmd/kube-proxy",
+        "k8s.io/kubernetes/cmd/kube-scheduler",
+        "k8s.io/kubernetes/cmd/kubectl",
+        "k8s.io/kubernetes/cmd/kubelet",
+        "sigs.k8s.io/kwok/cmd/kwok",
+    ],
     binaries: &[
         "etcd",
         "kube-apiserver",
@@ -61,99 +68,122 @@ pub(super) const CONTROL_PLANE: Set = Set {
         "kubelet",
         "kwok",
     ],
-    what: Build::Tools,
     stamps: KUBERNETES,
     tags: "",
     takes: "6 minutes on two cores",
 };
 pub(super) const NODE: Set = Set {
-    module: "node",
+    name: "node",
+    packages: &[
+        "github.com/containerd/containerd/v2/cmd/containerd",
+        "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+        "github.com/containerd/containerd/v2/cmd/ctr",
+    ],
     binaries: &["containerd", "containerd-shim-runc-v2", "ctr"],
-    what: Build::Tools,
-    stamps: &[],
-    tags: "",
-    takes: "2 minutes on two cores",
-};
-pub(super) const DNS: Set = Set {
-    module: "dns",
-    binaries: &["coredns"],
-    what: Build::Main("coredns"),
-    stamps: &[],
-    tags: "",
     takes: "a minute on two cores",
+    ..PLAIN
 };
+pub(super) const DNS: Set =
+    Set { name: "dns", packages: &["./dns"], binaries: &["coredns"], takes: "half a minute on two cores", ..PLAIN };
 pub(super) const HELM: Set = Set {
-    module: "helm",
+    name: "helm",
+    packages: &["helm.sh/helm/v3/cmd/helm"],
     binaries: &["helm"],
-    what: Build::Tools,
     stamps: KUBERNETES_OF_HELM,
-    tags: "",
-    takes: "a minute and a half on two cores",
+    takes: "half a minute on two cores",
+    ..PLAIN
 };
-/// It does not belong in the control plane's module, whose dependencies it would raise.
 pub(super) const METRICS_SERVER: Set = Set {
-    module: "metrics-server",
+    name: "metrics-server",
+    packages: &["sigs.k8s.io/metrics-server/cmd/metrics-server"],
     binaries: &["metrics-server"],
-    what: Build::Tools,
-    stamps: &[],
-    tags: "",
-    takes: "2 minutes on two cores",
+    takes: "half a minute on two cores",
+    ..PLAIN
 };
 /// Without the tag it wants modules of every place where services can be discovered; files suffice here.
 pub(super) const PROMETHEUS: Set = Set {
-    module: "prometheus",
+    name: "prometheus",
+    packages: &["github.com/prometheus/prometheus/cmd/prometheus", "github.com/prometheus/prometheus/cmd/promtool"],
     binaries: &["prometheus", "promtool"],
-    what: Build::Tools,
-    stamps: &[],
     tags: "remove_all_sd",
     takes: "2 minutes on two cores",
+    ..PLAIN
 };
 /// Plays the programs in the images of KEDA's tests.
-pub(super) const STAND_INS: Set = Set {
-    module: "stand-ins",
-    binaries: &["stand-ins"],
-    what: Build::Main("stand-ins"),
-    stamps: &[],
-    tags: "",
-    takes: "some seconds",
-};
-
+pub(super) const STAND_INS: Set =
+    Set { name: "stand-ins", packages: &["./stand-ins"], binaries: &["stand-ins"], ..PLAIN };
 /// Puts artifacts into registries, and takes them out, as others do.
-pub(super) const ORAS: Set =
-    Set { module: "oras", binaries: &["oras"], what: Build::Tools, stamps: &[], tags: "", takes: "some seconds" };
+pub(super) const ORAS: Set = Set { name: "oras", packages: &["oras.land/oras/cmd/oras"], binaries: &["oras"], ..PLAIN };
 /// A registry that keeps lists of referrers.
-pub(super) const REFERRERS: Set = Set {
-    module: "referrers",
-    binaries: &["referrers"],
-    what: Build::Main("referrers"),
-    stamps: &[],
-    tags: "",
-    takes: "some seconds",
-};
+pub(super) const REFERRERS: Set =
+    Set { name: "referrers", packages: &["./referrers"], binaries: &["referrers"], ..PLAIN };
 /// Signs and verifies as others do. Its dependencies are those of four clouds, whatever tags there are.
 pub(super) const COSIGN: Set = Set {
-    module: "cosign",
+    name: "cosign",
+    packages: &["github.com/sigstore/cosign/v3/cmd/cosign"],
     binaries: &["cosign"],
-    what: Build::Tools,
-    stamps: &[],
-    tags: "",
     takes: "2 minutes on two cores",
+    ..PLAIN
 };
+/// What most of them have in common.
+const PLAIN: Set = Set { name: "", packages: &[], binaries: &[], stamps: &[], tags: "", takes: "some seconds" };
 
-/// Builds a set if it is missing or out of date.
-pub(super) fn build(set: &Set) -> Result<()> {
-    let stamp = paths::binaries().join(format!(".{}.stamp", set.module));
-    let present = set.binaries.iter().all(|name| paths::binary(name).is_file());
-    let key = key(set)?;
-    let built = fs::read_to_string(&stamp).ok();
-    if present && built.as_deref() == Some(&key) {
-        return Ok(());
+/// Builds those sets that are missing or out of date.
+pub(super) fn build_all(sets: &[&Set]) -> Result<()> {
+    let mut due = Vec::new();
+    for set in sets {
+        due.extend(outdated(set)?.map(|key| (*set, key)));
     }
+    let sets: Vec<&Set> = due.iter().map(|(set, _)| *set).collect();
+    let _downloads = Downloads::begin(&sets)?;
+    due.into_iter().try_for_each(|(set, key)| build(set, &key))
+}
+
+/// What a set is to be built from, unless it was built from that.
+fn outdated(set: &Set) -> Result<Option<String>> {
+    let present = set.binaries.iter().all(|name| paths::binary(name).is_file());
+    let (key, built) = (key(set)?, fs::read_to_string(stamp(set)).ok());
+    Ok(if present && built.as_deref() == Some(&key) { None } else { Some(key) })
+}
+
+fn stamp(set: &Set) -> PathBuf {
+    paths::binaries().join(format!(".{}.stamp", set.name))
+}
+
+/// Fetches the sources of all sets while the first of them is compiled: the one waits for the network, the other for
+/// processors. What it cannot fetch the build asks for again, and says why.
+struct Downloads(Option<Child>);
+
+impl Downloads {
+    fn begin(sets: &[&Set]) -> Result<Self> {
+        if sets.len() < 2 {
+            return Ok(Self(None));
+        }
+        let mut command = Command::new("go");
+        // The one tag that there is leaves files of one set out, and concerns no other.
+        command.args(["list", "-deps", "-tags", PROMETHEUS.tags]);
+        command.args(sets.iter().flat_map(|set| set.packages)).current_dir(paths::cluster_sources());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map(Some).map(Self).context("run go list")
+    }
+}
+
+impl Drop for Downloads {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It has ended already, unless a build failed.
+            let _ended = child.kill();
+            let _code = child.wait();
+        }
+    }
+}
+
+fn build(set: &Set, key: &str) -> Result<()> {
     let logs = paths::cluster_output().join("log");
     for folder in [&logs, &paths::binaries()] {
         fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
     }
-    let log = logs.join(format!("{}.log", set.module));
+    let log = logs.join(format!("{}.log", set.name));
     println!("building {} (the first time {}); log: {}", set.binaries.join(", "), set.takes, log.display());
     let began = Instant::now();
     run(set, &log)?;
@@ -161,17 +191,22 @@ pub(super) fn build(set: &Set) -> Result<()> {
         // Go names a tool after the last part of its package, and etcd's is "server".
         fs::rename(paths::binary("server"), paths::binary("etcd")).context("rename etcd")?;
     }
+    let stamp = stamp(set);
     fs::write(&stamp, key).with_context(|| format!("write {}", stamp.display()))?;
     println!("built in {:.0} s", began.elapsed().as_secs_f64());
     Ok(())
 }
 
-/// What a set is built from: its module and the compiler.
+/// What a set is built from: the list of versions, its own sources and the compiler.
 fn key(set: &Set) -> Result<String> {
-    let folder = paths::cluster_sources().join(set.module);
+    let folder = paths::cluster_sources();
     let mut digest = Sha256::new();
-    let entries = fs::read_dir(&folder).with_context(|| format!("list {}", folder.display()))?.flatten();
-    let mut sources: Vec<_> = entries.map(|entry| entry.path()).collect();
+    let mut sources = vec![folder.join("go.mod"), folder.join("go.sum")];
+    for own in set.packages.iter().filter(|package| package.starts_with("./")) {
+        let own = folder.join(own);
+        let entries = fs::read_dir(&own).with_context(|| format!("list {}", own.display()))?.flatten();
+        sources.extend(entries.map(|entry| entry.path()));
+    }
     sources.sort();
     for path in sources {
         digest.update(fs::read(&path).with_context(|| format!("read {}", path.display()))?);
@@ -186,18 +221,19 @@ fn key(set: &Set) -> Result<String> {
 fn run(set: &Set, log: &std::path::Path) -> Result<()> {
     let stamps: String = set.stamps.iter().map(|stamp| format!(" -X {stamp}")).collect();
     let linker = format!("-s -w{stamps}");
-    let (into, what) = match set.what {
-        Build::Tools => (format!("{}/", paths::binaries().display()), "tool"),
-        Build::Main(name) => (paths::binary(name).display().to_string(), "."),
+    let into = match set.packages {
+        // A folder's name is not its program's.
+        [own] if own.starts_with("./") => paths::binary(set.binaries.first().unwrap_or(own)).display().to_string(),
+        _ => format!("{}/", paths::binaries().display()),
     };
     let file = File::create(log).with_context(|| format!("make {}", log.display()))?;
     let mut command = Command::new("go");
-    command.args(["build", "-tags", set.tags, "-ldflags", &linker, "-o", &into, what]);
-    command.current_dir(paths::cluster_sources().join(set.module)).env("CGO_ENABLED", "0");
+    command.args(["build", "-tags", set.tags, "-ldflags", &linker, "-o", &into]).args(set.packages);
+    command.current_dir(paths::cluster_sources()).env("CGO_ENABLED", "0");
     command.stdin(Stdio::null()).stdout(file.try_clone().context("share the log")?).stderr(file);
     let status = command.status().context("run go build")?;
     if !status.success() {
-        bail!("go build of {} ended with {status}; see {}", set.module, log.display());
+        bail!("go build of {} ended with {status}; see {}", set.name, log.display());
     }
     Ok(())
 }
