@@ -5,7 +5,7 @@
 //! use a binary of another build than the list names.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -84,7 +84,7 @@ pub(super) const NODE: Set = Set {
     ..PLAIN
 };
 pub(super) const DNS: Set =
-    Set { name: "dns", packages: &["./dns"], binaries: &["coredns"], takes: "half a minute on two cores", ..PLAIN };
+    Set { name: "dns", packages: &["./coredns"], binaries: &["coredns"], takes: "half a minute on two cores", ..PLAIN };
 pub(super) const HELM: Set = Set {
     name: "helm",
     packages: &["helm.sh/helm/v3/cmd/helm"],
@@ -130,9 +130,10 @@ const PLAIN: Set = Set { name: "", packages: &[], binaries: &[], stamps: &[], ta
 
 /// Builds those sets that are missing or out of date.
 pub(super) fn build_all(sets: &[&Set]) -> Result<()> {
+    let versions = versions()?;
     let mut due = Vec::new();
     for set in sets {
-        due.extend(outdated(set)?.map(|key| (*set, key)));
+        due.extend(outdated(set, versions.clone())?.map(|key| (*set, key)));
     }
     let sets: Vec<&Set> = due.iter().map(|(set, _)| *set).collect();
     let _downloads = Downloads::begin(&sets)?;
@@ -140,9 +141,9 @@ pub(super) fn build_all(sets: &[&Set]) -> Result<()> {
 }
 
 /// What a set is to be built from, unless it was built from that.
-fn outdated(set: &Set) -> Result<Option<String>> {
+fn outdated(set: &Set, versions: Sha256) -> Result<Option<String>> {
     let present = set.binaries.iter().all(|name| paths::binary(name).is_file());
-    let (key, built) = (key(set)?, fs::read_to_string(stamp(set)).ok());
+    let (key, built) = (key(set, versions)?, fs::read_to_string(stamp(set)).ok());
     Ok(if present && built.as_deref() == Some(&key) { None } else { Some(key) })
 }
 
@@ -197,35 +198,41 @@ fn build(set: &Set, key: &str) -> Result<()> {
     Ok(())
 }
 
-/// What a set is built from: the list of versions, its own sources and the compiler.
-fn key(set: &Set) -> Result<String> {
+/// What all sets are built from: the list of versions, and the compiler.
+fn versions() -> Result<Sha256> {
     let folder = paths::cluster_sources();
     let mut digest = Sha256::new();
-    let mut sources = vec![folder.join("go.mod"), folder.join("go.sum")];
-    for own in set.packages.iter().filter(|package| package.starts_with("./")) {
-        let own = folder.join(own);
-        let entries = fs::read_dir(&own).with_context(|| format!("list {}", own.display()))?.flatten();
-        sources.extend(entries.map(|entry| entry.path()));
-    }
-    sources.sort();
-    for path in sources {
-        digest.update(fs::read(&path).with_context(|| format!("read {}", path.display()))?);
+    for list in ["go.mod", "go.sum"] {
+        digest_file(&mut digest, &folder.join(list))?;
     }
     let mut version = Command::new("go");
     let version = output(version.args(["env", "GOVERSION"]).current_dir(&folder));
     digest
         .update(version.context("find Go 1.26 or later (see https://go.dev/dl), which builds the cluster's binaries")?);
-    Ok(hex(&digest.finalize()))
+    Ok(digest)
 }
 
-fn run(set: &Set, log: &std::path::Path) -> Result<()> {
+/// What a set is built from: that, and its own sources.
+fn key(set: &Set, mut versions: Sha256) -> Result<String> {
+    for own in set.packages.iter().filter(|package| package.starts_with("./")) {
+        let own = paths::cluster_sources().join(own);
+        let entries = fs::read_dir(&own).with_context(|| format!("list {}", own.display()))?.flatten();
+        let mut sources: Vec<_> = entries.map(|entry| entry.path()).collect();
+        sources.sort();
+        sources.iter().try_for_each(|source| digest_file(&mut versions, source))?;
+    }
+    Ok(hex(&versions.finalize()))
+}
+
+fn digest_file(digest: &mut Sha256, path: &Path) -> Result<()> {
+    digest.update(fs::read(path).with_context(|| format!("read {}", path.display()))?);
+    Ok(())
+}
+
+fn run(set: &Set, log: &Path) -> Result<()> {
     let stamps: String = set.stamps.iter().map(|stamp| format!(" -X {stamp}")).collect();
     let linker = format!("-s -w{stamps}");
-    let into = match set.packages {
-        // A folder's name is not its program's.
-        [own] if own.starts_with("./") => paths::binary(set.binaries.first().unwrap_or(own)).display().to_string(),
-        _ => format!("{}/", paths::binaries().display()),
-    };
+    let into = format!("{}/", paths::binaries().display());
     let file = File::create(log).with_context(|| format!("make {}", log.display()))?;
     let mut command = Command::new("go");
     command.args(["build", "-tags", set.tags, "-ldflags", &linker, "-o", &into]).args(set.packages);
