@@ -14,15 +14,18 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 use crate::paths;
+use crate::wait::{self, Stop};
 pub use record::Record;
 
 /// How often an ending process is looked at.
 const PAUSE: Duration = Duration::from_millis(20);
 /// How much of a log goes into an error: about a screen.
 const TAIL_LINES: usize = 15;
+/// Until the kernel has stopped each thread of a process, for which each has to run once more on a busy machine.
+const STOPPED_MAX: Duration = Duration::from_secs(30);
 
 /// How long a process may live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +162,28 @@ impl Process {
         kill_process(Pid::from_child(child), signal).with_context(|| format!("signal {}", self.recipe.name))
     }
 
+    /// Stops it in its tracks (SIGSTOP). Threads run on for a moment after the signal was sent; none does any more when
+    /// this returns.
+    ///
+    /// # Errors
+    /// It does not run, or it does not stop.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)?;
+        let Some(child) = &self.child else { bail!("{} is stopped", self.recipe.name) };
+        let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+        wait::until(&Stop::default(), &format!("{} has stopped", self.recipe.name), STOPPED_MAX, || {
+            Ok(waitid(WaitId::Pid(Pid::from_child(child)), stopped)?.map(drop))
+        })
+    }
+
+    /// Lets it go on (SIGCONT) after [`Process::pause`].
+    ///
+    /// # Errors
+    /// It does not run, or the signal is refused.
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
     /// Asks it to end (SIGTERM) and kills it after `limit`.
     ///
     /// # Errors
@@ -243,6 +268,23 @@ mod tests {
         let mut process = asked.join().unwrap();
         process.check().unwrap();
         assert_eq!(process.kill().unwrap().to_string(), "signal: 9 (SIGKILL)");
+        std::fs::remove_dir_all(&process.recipe.directory).unwrap();
+    }
+
+    #[test]
+    fn a_paused_process_has_stopped_and_goes_on_when_it_is_told_to() {
+        let mut process = Process::start(recipe("busy", "sh", &["-c", "while :; do :; done"])).unwrap();
+        let state = || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", process.id().unwrap())).unwrap();
+            status.lines().find_map(|line| line.strip_prefix("State:\t")).unwrap().to_owned()
+        };
+        for _ in 0..20 {
+            process.pause().unwrap();
+            assert_eq!(state(), "T (stopped)");
+            process.resume().unwrap();
+            assert_ne!(state(), "T (stopped)");
+        }
+        process.kill().unwrap();
         std::fs::remove_dir_all(&process.recipe.directory).unwrap();
     }
 

@@ -15,7 +15,6 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::process::Signal;
 
 use super::free_port;
 use crate::authority::{Authority, Identity, Subject};
@@ -233,7 +232,7 @@ impl RabbitMq {
     /// # Errors
     /// It does not run.
     pub fn pause(&self) -> Result<()> {
-        self.broker.signal(Signal::STOP)
+        self.broker.pause()
     }
 
     /// Lets it go on after [`RabbitMq::pause`].
@@ -241,7 +240,7 @@ impl RabbitMq {
     /// # Errors
     /// It does not run.
     pub fn resume(&self) -> Result<()> {
-        self.broker.signal(Signal::CONT)
+        self.broker.resume()
     }
 
     /// Kills it, as a crash would. Durable queues and persistent messages stay.

@@ -10,7 +10,6 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::process::Signal;
 
 use super::free_port;
 use crate::authority::{Authority, Subject};
@@ -202,7 +201,7 @@ impl Redis {
     /// # Errors
     /// It does not run.
     pub fn pause(&self) -> Result<()> {
-        self.process.signal(Signal::STOP)
+        self.process.pause()
     }
 
     /// Lets it go on after [`Redis::pause`].
@@ -210,7 +209,7 @@ impl Redis {
     /// # Errors
     /// It does not run.
     pub fn resume(&self) -> Result<()> {
-        self.process.signal(Signal::CONT)
+        self.process.resume()
     }
 
     /// Kills it; its data is gone.

@@ -130,10 +130,8 @@ impl<'stage> Place<'stage> {
             }
             (Fault::Permission, _) => rabbitmq.forbid(VHOST, name)?,
             (Fault::Missing, _) => rabbitmq.delete(VHOST, name)?,
-            (Fault::Kind, _) => {
-                self.redis(&["DEL", name])?;
-                self.redis(&["SET", name, "no list any more"])?;
-            }
+            // One command: were the list deleted first, it would be read as empty in between, which it would be.
+            (Fault::Kind, _) => self.redis(&["SET", name, "no list any more"])?,
         }
         // Who is logged in stays so, whatever becomes of a password.
         if !matches!(fault, Fault::Path(_)) {
