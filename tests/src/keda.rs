@@ -19,7 +19,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::paths;
-use crate::process::output;
+use crate::process::{output, run_with_log};
 pub use log::Verdict;
 pub use run::{Done, Setting, run};
 
@@ -31,12 +31,6 @@ const CHECKSUM: &str = "h1:R6z2HZvstK4RLUMxroNACzBj74xGxt3kG59b5Xc+Xps=";
 /// Everything of KEDA's tests: source, programs, logs.
 fn output_folder() -> PathBuf {
     paths::target().join("keda")
-}
-
-/// Logs of tests, of what was tested, and of builds.
-#[must_use]
-pub fn logs() -> PathBuf {
-    output_folder().join("log")
 }
 
 /// A copy of KEDA's source that may be written to.
@@ -70,16 +64,9 @@ pub fn source() -> Result<PathBuf> {
 
 /// Builds something of KEDA's, with its words in a log.
 fn go_build(what: &str, arguments: &[&str]) -> Result<()> {
-    let folder = logs();
-    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-    let path = folder.join(format!("build-{what}.log"));
-    let log = fs::File::create(&path).with_context(|| format!("make {}", path.display()))?;
     let mut command = Command::new("go");
-    command.args(arguments).current_dir(source()?).env("CGO_ENABLED", "0").stdin(std::process::Stdio::null());
-    command.stdout(log.try_clone().context("share the log")?).stderr(log);
-    let status = command.status().context("run go")?;
-    ensure!(status.success(), "go {} ended with {status}; see {}", arguments.join(" "), path.display());
-    Ok(())
+    command.args(arguments).current_dir(source()?).env("CGO_ENABLED", "0");
+    run_with_log(&mut command, &output_folder().join(format!("log/build/{what}.log")))
 }
 
 /// A name for files that belong to a folder of tests.

@@ -7,13 +7,14 @@
 mod record;
 mod spawn;
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 use crate::paths;
@@ -235,14 +236,40 @@ impl Drop for Process {
 /// # Errors
 /// It cannot be run, or it fails; then the error holds what it said.
 pub fn output(command: &mut Command) -> Result<String> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
-    let line = format!("{name} {}", arguments.join(" "));
+    let line = line(command);
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("run {line}"))?;
     if !output.status.success() {
         bail!("`{line}` ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Runs a program to its end, and leaves what it says to the terminal.
+///
+/// # Errors
+/// It cannot be run, or it fails.
+pub fn run(command: &mut Command) -> Result<()> {
+    let line = line(command);
+    let status = command.stdin(Stdio::null()).status().with_context(|| format!("run {line}"))?;
+    if status.success() { Ok(()) } else { bail!("`{line}` ended with {status}") }
+}
+
+/// Runs a program to its end, with what it says in a log, whose folder is made.
+///
+/// # Errors
+/// There can be no log, or the program cannot be run, or it fails.
+pub fn run_with_log(command: &mut Command, log: &Path) -> Result<()> {
+    let folder = log.parent().context("a log has a folder")?;
+    std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+    let file = File::create(log).with_context(|| format!("make {}", log.display()))?;
+    command.stdout(file.try_clone().context("share the log")?).stderr(file);
+    run(command).map_err(|error| anyhow!("{error:#}; its log is {}", log.display()))
+}
+
+/// A command as one would type it, without its environment.
+fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

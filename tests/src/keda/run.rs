@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use super::log::{self, Source, Verdict};
 use super::stage::Stage;
-use super::{file_name, folder, go_build, logs, oracle, output_folder, source, sources};
+use super::{file_name, folder, go_build, oracle, output_folder, source, sources};
 use crate::process::{Life, Process, Recipe};
 use crate::wait::Stop;
 
@@ -32,6 +32,14 @@ pub struct Setting {
     pub at_once: usize,
     /// Ends it early.
     pub stop: Stop,
+}
+
+impl Setting {
+    /// Where logs go: those of the tests, and of whoever is tested.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        output_folder().join(if self.keda { "log/keda" } else { "log/bellows" })
+    }
 }
 
 /// A folder that was done with.
@@ -77,9 +85,11 @@ pub fn run(setting: &Setting) -> Result<Vec<Done>> {
         build(folder)?;
     }
     if !waiting.is_empty() {
+        let logs = setting.logs();
+        fs::create_dir_all(&logs).with_context(|| format!("make {}", logs.display()))?;
         let stage = Stage::set(setting.keda, &setting.stop)?;
         let ran = run_all(setting, &root, &stage, waiting, &mut done);
-        match stage.keep_log() {
+        match stage.keep_log(&logs) {
             Ok(kept) => println!("what was tested wrote {}", kept.display()),
             Err(error) => eprintln!("the log of what was tested is lost: {error:#}"),
         }
@@ -127,7 +137,7 @@ fn run_all(
         for mut one in running {
             match one.process.ended()? {
                 Some(status) => {
-                    done.push(finish(root, one, status.success())?);
+                    done.push(finish(setting, root, one, status.success())?);
                     stage.check()?;
                 }
                 None => still.push(one),
@@ -157,11 +167,11 @@ fn start(root: &Path, stage: &Stage, folder: String) -> Result<Running> {
     Ok(Running { folder, process, began: Instant::now() })
 }
 
-fn finish(root: &Path, running: Running, succeeded: bool) -> Result<Done> {
+fn finish(setting: &Setting, root: &Path, running: Running, succeeded: bool) -> Result<Done> {
     let Running { folder, process, began } = running;
     let text = fs::read(process.log()).with_context(|| format!("read the log of {folder}"))?;
     let text = String::from_utf8_lossy(&text).into_owned();
-    let kept = logs().join(format!("{}.log", file_name(&folder)));
+    let kept = setting.logs().join(format!("{}.log", file_name(&folder)));
     fs::write(&kept, &text).with_context(|| format!("write {}", kept.display()))?;
     let read = |path: &PathBuf| -> Option<Source> {
         let name = path.file_name()?.to_string_lossy().into_owned();

@@ -3,12 +3,12 @@
 //! Owns all of it until dropped, and the environment in which a test runs. Bellows comes by its chart, KEDA by its own
 //! manifests. Refuses to name one that is tested ready before the external metrics API is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::{images, logs, oracle, output_folder};
+use super::{images, oracle, output_folder};
 use crate::cluster::{Cluster, Options};
 use crate::paths;
 use crate::services::{Deployed, MetricsServer};
@@ -79,12 +79,12 @@ impl Stage {
     }
 
     /// Keeps what whoever is tested wrote.
-    pub(super) fn keep_log(&self) -> Result<PathBuf> {
+    pub(super) fn keep_log(&self, folder: &Path) -> Result<PathBuf> {
         let (name, text) = match &self.subject {
             Subject::Bellows(bellows) => ("bellows.log", bellows.log(&self.cluster)?),
             Subject::Keda => ("keda-operator.log", oracle::log(&self.cluster)?),
         };
-        let kept = logs().join(name);
+        let kept = folder.join(name);
         std::fs::write(&kept, text).with_context(|| format!("write {}", kept.display()))?;
         Ok(kept)
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::free_port;
 use crate::authority::{Authority, Identity, Subject};
@@ -151,7 +151,7 @@ impl RabbitMq {
     }
 
     fn wait_until_it_answers(&mut self) -> Result<()> {
-        wait::until(&Stop::default(), "RabbitMQ answers", START_MAX, || {
+        let waited = wait::until(&Stop::default(), "RabbitMQ answers", START_MAX, || {
             if let Err(error) = self.broker.check() {
                 return Ok(Some(Err(error)));
             }
@@ -159,7 +159,8 @@ impl RabbitMq {
             self.api("GET", "/vhosts/%2F", None)?;
             self.link("/")?;
             Ok(Some(Ok(())))
-        })?
+        });
+        waited.map_err(|error| anyhow!("{error:#}; its log ends with:\n{}", self.broker.log_tail()))?
     }
 
     /// Where it listens for AMQP.

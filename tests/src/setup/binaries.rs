@@ -4,17 +4,17 @@
 //! Owns when they are built: when a binary is missing, or when the list, its own sources or the compiler changed. Refuses to
 //! use a binary of another build than the list names.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
 use crate::image::hex;
 use crate::paths;
-use crate::process::output;
+use crate::process::{output, run_with_log};
 
 /// Kubernetes stamps its version with the linker, and says v0.0.0 without. It must be the module's.
 const KUBERNETES: &[&str] = &[
@@ -180,14 +180,12 @@ impl Drop for Downloads {
 }
 
 fn build(set: &Set, key: &str) -> Result<()> {
-    let logs = paths::cluster_output().join("log");
-    for folder in [&logs, &paths::binaries()] {
-        fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
-    }
-    let log = logs.join(format!("{}.log", set.name));
+    let binaries = paths::binaries();
+    fs::create_dir_all(&binaries).with_context(|| format!("make {}", binaries.display()))?;
+    let log = paths::cluster_output().join(format!("log/{}.log", set.name));
     println!("building {} (the first time {}); log: {}", set.binaries.join(", "), set.takes, log.display());
     let began = Instant::now();
-    run(set, &log)?;
+    go_build(set, &log)?;
     if set.binaries.contains(&"etcd") {
         // Go names a tool after the last part of its package, and etcd's is "server".
         fs::rename(paths::binary("server"), paths::binary("etcd")).context("rename etcd")?;
@@ -229,18 +227,12 @@ fn digest_file(digest: &mut Sha256, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn run(set: &Set, log: &Path) -> Result<()> {
+fn go_build(set: &Set, log: &Path) -> Result<()> {
     let stamps: String = set.stamps.iter().map(|stamp| format!(" -X {stamp}")).collect();
     let linker = format!("-s -w{stamps}");
     let into = format!("{}/", paths::binaries().display());
-    let file = File::create(log).with_context(|| format!("make {}", log.display()))?;
     let mut command = Command::new("go");
     command.args(["build", "-tags", set.tags, "-ldflags", &linker, "-o", &into]).args(set.packages);
     command.current_dir(paths::cluster_sources()).env("CGO_ENABLED", "0");
-    command.stdin(Stdio::null()).stdout(file.try_clone().context("share the log")?).stderr(file);
-    let status = command.status().context("run go build")?;
-    if !status.success() {
-        bail!("go build of {} ended with {status}; see {}", set.name, log.display());
-    }
-    Ok(())
+    run_with_log(&mut command, log)
 }

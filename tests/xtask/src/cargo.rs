@@ -8,8 +8,9 @@ use std::env;
 use std::ffi::OsStr;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use bellows_tests::paths;
+use bellows_tests::process::run;
 
 /// Cargo in the house.
 pub(crate) fn cargo<Word: AsRef<OsStr>>(arguments: impl IntoIterator<Item = Word>) -> Command {
@@ -30,6 +31,5 @@ pub(crate) fn build_programs() -> Result<()> {
 
 /// Builds what the arguments say.
 pub(crate) fn build(arguments: &[&str]) -> Result<()> {
-    let status = cargo([&["build"], arguments].concat()).status().context("run cargo build")?;
-    if status.success() { Ok(()) } else { bail!("cargo build ended with {status}") }
+    run(&mut cargo([&["build"], arguments].concat()))
 }

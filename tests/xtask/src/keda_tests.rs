@@ -3,7 +3,7 @@
 //! Owns what it takes on this machine, and the table at the end.
 
 use anyhow::{Result, bail};
-use bellows_tests::keda::{Done, Setting, Verdict, folder, logs, run as run_tests};
+use bellows_tests::keda::{Done, Setting, Verdict, folder, run as run_tests};
 use bellows_tests::setup::{Needs, prepare};
 use bellows_tests::wait::Stop;
 use bellows_tests::{guests, node};
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, stop: &Stop) -> Result<()> {
     println!(
         "\nKEDA's tests against {}; logs are in {}",
         if arguments.keda { "KEDA" } else { "Bellows" },
-        logs().display()
+        setting.logs().display()
     );
     done.iter().for_each(|one| println!("{one}"));
     summary(&done)

@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use bellows_tests::process::{self, run_with_log};
 use bellows_tests::setup::{Needs, is_root, prepare};
 use bellows_tests::{guests, paths};
 use clap::Args;
@@ -123,16 +124,7 @@ fn all(which: impl IntoIterator<Item = String>) -> Vec<String> {
 
 /// Runs the tests on the real node. What they say goes to a file, so that it does not stand among what others say.
 fn on_the_node(log: &Path) -> Result<()> {
-    fs::create_dir_all(paths::cluster_output().join("log")).context("make a folder for logs")?;
-    let file = File::create(log).with_context(|| format!("make {}", log.display()))?;
-    let mut command = with_lints(&all(named(ON_THE_NODE)));
-    let status = command.stdout(file.try_clone().context("share the log")?).stderr(file).status();
-    let status = status.context("run cargo test")?;
-    if status.success() {
-        Ok(())
-    } else {
-        bail!("the tests on the real node ended with {status}; see {}", log.display())
-    }
+    run_with_log(&mut with_lints(&all(named(ON_THE_NODE))), log)
 }
 
 fn linted<Word: AsRef<OsStr>>(done: &mut Vec<Done>, name: &str, arguments: &[Word]) -> Result<()> {
@@ -149,10 +141,7 @@ fn with_lints<Word: AsRef<OsStr>>(arguments: &[Word]) -> Command {
 }
 
 fn step(done: &mut Vec<Done>, name: &str, mut command: Command) -> Result<()> {
-    timed(done, name, || {
-        let status = command.status().with_context(|| format!("run {command:?}"))?;
-        if status.success() { Ok(()) } else { bail!("{command:?} ended with {status}") }
-    })
+    timed(done, name, || process::run(&mut command))
 }
 
 fn timed(done: &mut Vec<Done>, name: &str, step: impl FnOnce() -> Result<()>) -> Result<()> {
