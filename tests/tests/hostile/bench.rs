@@ -127,11 +127,6 @@ pub(crate) fn call(connection: Option<RedisConnection>, triggers: Vec<Arc<Trigge
     }
 }
 
-/// The same call by a machine that may be busy: a bound of the component's own ends it, and no clock.
-pub(crate) fn patient(call: Call) -> Call {
-    Call { deadline: Duration::from_secs(60), ..call }
-}
-
 /// Sends words to a server by way of the component, and brings back what it was told.
 pub(crate) async fn ask(scaler: &Scaler, connection: &RedisConnection, command: &str) -> Measured {
     scaler.measure(call(Some(connection.clone()), vec![trigger(0, "ask", &[("command", command)])])).await
