@@ -49,6 +49,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         legacy_names: settings.legacy_metric_names,
     }));
     let readiness = Readiness::default();
+    // Before anybody can ask: a list without conditions is ready.
+    let (loaded, watched) = (readiness.condition("scalers loaded"), readiness.condition("objects listed"));
     let mut tasks = Tasks { set: JoinSet::new(), cancel: cancel.clone() };
 
     let admin_port = bind("--admin", settings.admin).await?;
@@ -57,8 +59,6 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         let port = bind("--prometheus", *address).await?;
         tasks.start("listener of metrics", admin::run_metrics(port, telemetry.clone(), cancel.clone()));
     }
-    let loaded = readiness.condition("scalers loaded");
-    let watched = readiness.condition("objects listed");
     let engine = Engine::new(engine_settings(&settings)?).context("cannot start the engine for scalers")?;
     let scalers = Arc::new(Scalers::open(settings.scalers.clone(), engine.clone()).await);
     loaded.met();

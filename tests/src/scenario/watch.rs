@@ -6,7 +6,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
@@ -86,7 +86,8 @@ impl<'a> Watch<'a> {
         Self { cluster, workload, work, began: Instant::now(), printed: None, turn: 0 }
     }
 
-    /// Looks once a second until `enough`, at most for `limit`, and says what it saw then.
+    /// Looks once a second until `enough`, at most for `limit`, and says what it saw then. A look that fails is none; the
+    /// last reason is told when the time is up.
     pub(super) fn until(
         &mut self,
         stop: &Stop,
@@ -94,22 +95,31 @@ impl<'a> Watch<'a> {
         what: &str,
         mut enough: impl FnMut(&Row) -> bool,
     ) -> Result<Row> {
-        let began = Instant::now();
+        let (began, mut failed) = (Instant::now(), None);
         while began.elapsed() < limit {
             if stop.requested() {
                 bail!("interrupted");
             }
             let looked = Instant::now();
-            let row = self.look()?;
-            self.print(&row);
-            if enough(&row) {
-                return Ok(row);
+            match self.look() {
+                Ok(row) => {
+                    self.print(&row);
+                    if enough(&row) {
+                        return Ok(row);
+                    }
+                    self.work.turn(row.ready, self.turn)?;
+                    self.turn += 1;
+                    failed = None;
+                }
+                Err(error) => failed = Some(error),
             }
-            self.work.turn(row.ready, self.turn)?;
-            self.turn += 1;
             std::thread::sleep(PERIOD.saturating_sub(looked.elapsed()));
         }
-        bail!("waited {} s until {what}, which did not happen", limit.as_secs())
+        let seconds = limit.as_secs();
+        Err(failed.map_or_else(
+            || anyhow!("waited {seconds} s until {what}, which did not happen"),
+            |error| error.context(format!("waited {seconds} s until {what}")),
+        ))
     }
 
     /// Since the table began.

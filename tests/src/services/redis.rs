@@ -146,11 +146,11 @@ impl Redis {
     /// Runs one command by `redis-cli` and returns its answer, raw, without the line's end.
     ///
     /// # Errors
-    /// It does not answer within 2 s, or answers with an error.
+    /// It does not answer within 30 s, or answers with an error.
     pub fn cli(&self, command: &[&str]) -> Result<String> {
         // Not every redis-cli has a limit of its own.
         let mut cli = Command::new("timeout");
-        cli.arg("2");
+        cli.arg("30");
         match &self.options.namespace {
             Some(namespace) => {
                 cli.args(["ip", "netns", "exec", namespace, "redis-cli"]);

@@ -64,6 +64,7 @@ fn a_release_is_installed_upgraded_and_uninstalled_and_leaves_nothing_terminatin
         let file = definitions_of_prometheus()?.join(format!("monitoring.coreos.com_{kind}.yaml"));
         cluster.kubectl(&["create", "--filename", &file.display().to_string()])?;
     }
+    cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])?;
     let [_, article, _] = RENDERINGS;
     let values = article.values();
     let deployed = Deployed::install(&cluster, NAMESPACE, &[&values])?;

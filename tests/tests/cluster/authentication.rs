@@ -82,7 +82,7 @@ pub(crate) fn two_brokers(stage: &Stage) -> Result<()> {
     room.until("it is gone", || Ok(stage.api.find("scaledobjects", "two-brokers", "web")?.is_none().then_some(())))
 }
 
-pub(crate) fn rotated(stage: &Stage) -> Result<()> {
+pub(crate) fn rotated(stage: &mut Stage) -> Result<()> {
     let room = Room::open(stage, "rotated")?;
     let mut redis = locked("old")?;
     redis.push("jobs", 20)?;

@@ -33,14 +33,13 @@ pub(crate) fn followed(stage: &Stage) -> Result<()> {
     servers(&room, 4)?;
     room.until_replicas("proxy", 4)?;
     room.until_replicas("half", 2)?;
-    let pods = stage.api.list("pods", &room.namespace)?;
-    let server = |pod: &&Value| pod["metadata"]["labels"]["app"] == "servers";
-    let nodes: BTreeSet<&str> = pods.iter().filter(server).filter_map(|pod| pod["spec"]["nodeName"].as_str()).collect();
+    let pods = until_running(&room, 4)?;
+    let nodes: BTreeSet<&str> = pods.iter().filter_map(|pod| pod["spec"]["nodeName"].as_str()).collect();
     room.until_replicas("by-node", nodes.len() as u64)?;
     let hpa = room.hpa("proxy")?;
     ensure!(hpa["spec"]["metrics"][0]["external"]["metric"]["name"] == "s0-workload-followed", "{hpa}");
 
-    failed_pods_are_no_pods(&room, &pods.iter().filter(server).cloned().collect::<Vec<_>>())?;
+    failed_pods_are_no_pods(&room)?;
     servers(&room, 1)?;
     room.until_replicas("proxy", 1)?;
     servers(&room, 0)?;
@@ -50,26 +49,34 @@ pub(crate) fn followed(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// One of four pods fails, and is replaced: there are five, of which four are followed.
-fn failed_pods_are_no_pods(room: &Room<'_>, pods: &[Value]) -> Result<()> {
+fn servers_of(room: &Room<'_>) -> Result<Vec<Value>> {
+    let pods = room.stage.api.list("pods", &room.namespace)?;
+    Ok(pods.into_iter().filter(|pod| pod["metadata"]["labels"]["app"] == "servers").collect())
+}
+
+/// Waits until so many servers run. Before that they have no node yet, and a phase that somebody else still writes.
+fn until_running(room: &Room<'_>, count: usize) -> Result<Vec<Value>> {
+    room.until(&format!("{count} servers run"), || {
+        let mut pods = servers_of(room)?;
+        pods.retain(|pod| pod["status"]["phase"] == "Running");
+        ensure!(pods.len() == count, "{} run", pods.len());
+        Ok(Some(pods))
+    })
+}
+
+/// A fifth server that failed. It has failed before it is a server, and neither a scheduler nor a ReplicaSet knows it, so
+/// that at no moment there are more or fewer than the four that are followed.
+fn failed_pods_are_no_pods(room: &Room<'_>) -> Result<()> {
+    let manifest = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "failed", "namespace": room.namespace},
+        "spec": {"schedulerName": "nobody", "containers": [{"name": "worker", "image": "worker"}]},
+    });
+    room.stage.api.apply("pods", &manifest)?;
     let namespace = format!("--namespace={}", room.namespace);
-    let victim = pods.first().and_then(|pod| pod["metadata"]["name"].as_str()).unwrap_or_default();
     let failed = r#"--patch={"status":{"phase":"Failed"}}"#;
-    room.stage.cluster.kubectl(&[
-        "patch",
-        "pod",
-        victim,
-        &namespace,
-        "--subresource=status",
-        "--type=merge",
-        failed,
-    ])?;
-    room.until("the failed pod is replaced", || {
-        let pods = room.stage.api.list("pods", &room.namespace)?;
-        let count = pods.iter().filter(|pod| pod["metadata"]["labels"]["app"] == "servers").count();
-        ensure!(count == 5, "there are {count} pods");
-        Ok(Some(()))
-    })?;
+    room.stage.cluster.kubectl(&["patch", "pod", "failed", &namespace, "--subresource=status", failed])?;
+    room.stage.cluster.kubectl(&["label", "pod", "failed", &namespace, "app=servers"])?;
+    ensure!(servers_of(room)?.len() == 5, "it is no server");
     // Three polls.
     room.stays("four pods are followed", Duration::from_secs(3), || Ok(room.replicas("proxy")? == 4))
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::room::Room;
 use crate::stage::Stage;
 
-pub(crate) fn deleted(stage: &Stage) -> Result<()> {
+pub(crate) fn deleted(stage: &mut Stage) -> Result<()> {
     let room = Room::open(stage, "deleted")?;
     for (name, restore) in [("stays", false), ("restored", true)] {
         room.push(name, 40)?;
@@ -30,7 +30,7 @@ pub(crate) fn deleted(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn namespace(stage: &Stage) -> Result<()> {
+pub(crate) fn namespace(stage: &mut Stage) -> Result<()> {
     let room = Room::open(stage, "whole-namespace")?;
     let names = ["one", "two", "three", "four", "five"];
     for name in names {

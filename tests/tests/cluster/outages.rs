@@ -27,7 +27,7 @@ fn three_workers(room: &Room<'_>, redis: &Redis, interval: u32) -> Result<()> {
         (spec["pollingInterval"], spec["cooldownPeriod"]) = (json!(interval), json!(10));
         spec["triggers"] = json!([room.trigger(&redis.address().to_string(), "jobs")]);
     })?;
-    room.until_replicas("web", 3)
+    room.until_remembered("web", 3)
 }
 
 pub(crate) fn killed(stage: &Stage) -> Result<()> {
@@ -43,9 +43,12 @@ pub(crate) fn killed(stage: &Stage) -> Result<()> {
     // Six times the cooldown, and twice the 20 s for which a reading stands at this interval.
     let minute = Duration::from_secs(60).saturating_sub(killed.elapsed());
     room.stays("three workers run while Redis is away", minute, || Ok(room.generation("web")? == generation))?;
-    let (status, _, heard) = told(&room.hpa("web")?, "ScalingActive")?;
-    let words = ["no value of s0-redis-jobs to rely on: the last, 30, is ", "s old; refused: "];
-    ensure!(status == "False" && words.iter().all(|word| heard.contains(word)), "the HPA heard {heard:?}");
+    room.until("the HPA heard why", || {
+        let (status, _, heard) = told(&room.hpa("web")?, "ScalingActive")?;
+        let words = ["no value of s0-redis-jobs to rely on: the last, 30, is ", "s old; refused: "];
+        ensure!(status == "False" && words.iter().all(|word| heard.contains(word)), "the HPA heard {heard:?}");
+        Ok(Some(()))
+    })?;
 
     redis.start_again()?;
     redis.push("jobs", 30)?;

@@ -19,7 +19,7 @@ pub(crate) fn killed(stage: &mut Stage) -> Result<()> {
         patient(spec);
         spec["cooldownPeriod"] = json!(COOLDOWN.as_secs());
     })?;
-    room.until_replicas("web", 2)?;
+    room.until_remembered("web", 2)?;
     room.until_ready("web")?;
     let generation = room.generation("web")?;
     room.leave();
@@ -47,7 +47,7 @@ pub(crate) fn in_the_dark(stage: &mut Stage) -> Result<()> {
         patient(spec);
         spec["triggers"] = json!([room.trigger(&redis.address().to_string(), "jobs")]);
     })?;
-    room.until_replicas("web", 2)?;
+    room.until_remembered("web", 2)?;
     room.until_ready("web")?;
     let generation = room.generation("web")?;
     room.leave();

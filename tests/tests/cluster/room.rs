@@ -147,6 +147,17 @@ impl<'stage> Room<'stage> {
         })
     }
 
+    /// Waits until there are so many replicas, and the HPA has wished for them: its patience is with its own wishes, and a
+    /// first step that is ours is none.
+    pub(crate) fn until_remembered(&self, name: &str, count: u64) -> Result<()> {
+        self.until_replicas(name, count)?;
+        self.until(&format!("the HPA of {}/{name} wishes for {count}", self.namespace), || {
+            let wished = self.hpa(name)?["status"]["desiredReplicas"].as_u64();
+            ensure!(wished == Some(count), "it wishes for {wished:?}");
+            Ok(Some(()))
+        })
+    }
+
     /// Waits until condition Ready has a status and its message contains `part`.
     pub(crate) fn until_ready_is(&self, name: &str, status: &str, part: &str) -> Result<Told> {
         self.until(&format!("{}/{name} has Ready={status} with {part:?}", self.namespace), || {

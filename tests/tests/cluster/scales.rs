@@ -24,9 +24,11 @@ pub(crate) fn list(stage: &Stage) -> Result<()> {
     // The last reading that was not empty was taken before the list was emptied, by one poll at most.
     let idle = emptied.elapsed();
     ensure!(idle >= Duration::from_secs(2), "at rest after {idle:?}, with a cooldown of 3 s and polls each second");
-    let (status, reason, _) = room.condition("web", "Active")?;
-    ensure!((status.as_str(), reason.as_str()) == ("False", "ScalerNotActive"), "Active is {status} {reason}");
-    Ok(())
+    room.until("it is told", || {
+        let (status, reason, _) = room.condition("web", "Active")?;
+        ensure!((status.as_str(), reason.as_str()) == ("False", "ScalerNotActive"), "Active is {status} {reason}");
+        Ok(Some(()))
+    })
 }
 
 pub(crate) fn other_types(stage: &Stage) -> Result<()> {

@@ -99,10 +99,9 @@ pub(crate) fn healthy(stage: &Stage) -> Result<()> {
             }
             for place in &places {
                 stage.until_replicas(&place.name, replicas)?;
+                stage.until("it is ready", || Ok((stage.seen.of(&place.name)?.ready.0 == "True").then_some(())))?;
                 let took = began.elapsed();
                 ensure!(took < SCALED_MAX, "{} took {took:?} to {replicas} in round {round}", place.name);
-                let ready = stage.seen.of(&place.name)?.ready;
-                ensure!(ready.0 == "True", "{} is {ready:?}", place.name);
             }
             broken(stage, &mut most);
         }

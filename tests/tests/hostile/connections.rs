@@ -11,7 +11,7 @@ use bellows_tests::authority::{Authority, Subject};
 use bellows_tests::services::{BlackHole, Redis, RedisOptions};
 use bellows_wasm::{Endpoint, Scaler};
 
-use super::bench::{Bench, ask, call, failure, server, trigger};
+use super::bench::{Bench, ask, call, failure, patient, server, trigger};
 
 fn redis(options: RedisOptions) -> Redis {
     Redis::start(options).unwrap()
@@ -19,7 +19,8 @@ fn redis(options: RedisOptions) -> Redis {
 
 /// What a server was asked by the component and answered.
 async fn answer(scaler: &Scaler, connection: &RedisConnection, command: &str) -> String {
-    let measured = ask(scaler, connection, command).await;
+    let asked = call(Some(connection.clone()), vec![trigger(0, "ask", &[("command", command)])]);
+    let measured = scaler.measure(patient(asked)).await;
     assert_eq!(measured.endpoint, Endpoint::Answered, "{command}: {measured:?}");
     failure(measured).message
 }
@@ -196,9 +197,12 @@ async fn an_address_that_swallows_everything_is_a_timeout_for_all_who_wait_for_i
     let scaler = bench.misbehaving().await;
     let connection = server(SocketAddr::new(hole.address(), 6379));
     let started = Instant::now();
-    let asks = futures::future::join_all((0..20).map(|_| ask(&scaler, &connection, "PING"))).await;
-    for measured in asks {
-        assert_eq!(failure(measured).code, "timeout");
+    let asks = (0..20).map(|_| {
+        let (scaler, connection) = (scaler.clone(), connection.clone());
+        tokio::spawn(async move { ask(&scaler, &connection, "PING").await })
+    });
+    for measured in futures::future::join_all(asks).await {
+        assert_eq!(failure(measured.unwrap()).code, "timeout");
     }
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }

@@ -1,10 +1,10 @@
 //! Components that were damaged on their way: bytes changed where chance has it, the same in every run, and ends cut off.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bellows_tests::paths;
 
-use super::bench::{Bench, call, trigger};
+use super::bench::{Bench, Stopwatch, call, trigger};
 
 /// How many are tried; compiling one takes a quarter of a second, and most end before that.
 const MUTANTS: u64 = 24;
@@ -38,9 +38,9 @@ async fn a_damaged_component_is_refused_or_kept_within_its_bounds() {
             refused += 1;
             continue;
         };
-        let began = Instant::now();
+        let watch = Stopwatch::start();
         let measured = scaler.measure(call(None, vec![trigger(0, "nan", &[])])).await;
-        assert!(began.elapsed() < Duration::from_secs(3), "mutant {number} took {:?}", began.elapsed());
+        assert!(watch.took() < Duration::from_secs(3), "mutant {number} took {:?}", watch.took());
         assert_eq!(measured.outcomes.len(), 1, "mutant {number} answers for its trigger, or the host does");
     }
     assert!(refused >= MUTANTS / 4, "only {refused} of {MUTANTS} were refused");

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// How long the broker may be silent.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the broker may be silent: a confirmation waits for a disk on which somebody else may be writing an image.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Publishes on their way without a confirmation: enough to keep the broker busy, too few to fill a socket's buffer.
 const UNCONFIRMED_MAX: usize = 200;
 /// The largest frame that is read. Frames of the handshake and of our own small messages stay far below.

@@ -235,6 +235,8 @@ async fn a_broker_that_is_silent_costs_a_bounded_time_and_its_connection_is_ende
 async fn a_queue_that_is_not_answered_for_costs_itself_and_what_came_in_time_is_good() {
     let queues = [("stuck", Says::Nothing), ("a", Says::Holds(1, 1))];
     let (broker, pool) = (Broker::start(Door::Open, queues).await, pool());
+    // The connection is there before the time that is to be too short for one of them.
+    assert_eq!(short(&ask(&pool, &connection(&broker), &["a"]).await.unwrap()), ["1/1"]);
     let answers = within(&pool, &connection(&broker), &["a", "stuck"], 1_500).await.unwrap();
     assert_eq!(short(&answers), ["1/1", "timeout"]);
     let alone = within(&pool, &connection(&broker), &["stuck"], 1_500).await.unwrap_err();
@@ -247,7 +249,7 @@ async fn a_queue_that_is_not_answered_for_costs_itself_and_what_came_in_time_is_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_blocks_us_is_said_to() {
     let (broker, pool) = (Broker::start(Door::Blocked, []).await, pool());
-    let failure = within(&pool, &connection(&broker), &["q"], 500).await.unwrap_err();
+    let failure = within(&pool, &connection(&broker), &["q"], 3_000).await.unwrap_err();
     assert_eq!((failure.kind, failure.code.as_str()), (FailureKind::Transient, "blocked"), "{failure}");
 }
 
