@@ -1,6 +1,6 @@
 //! What an object costs the API server: counted by Bellows' own count of its requests, with nothing else going on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
@@ -12,6 +12,8 @@ use crate::stage::Stage;
 const WRITES_MAX: u64 = 4;
 /// At a poll each second this is ten chances to write what was written before.
 const WHILE: Duration = Duration::from_secs(10);
+/// An Event follows what it tells of by less than this.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Requests for objects that change something. Reviews of access and our registration are not about objects.
 fn writes(stage: &Stage) -> Result<u64> {
@@ -27,14 +29,28 @@ fn writes(stage: &Stage) -> Result<u64> {
     Ok(count)
 }
 
+/// What was written when nothing is written any more: what other trials left is gone, and its last Events are told.
+fn settled(room: &Room<'_>) -> Result<u64> {
+    for kind in ["scaledobjects", "triggerauthentications"] {
+        room.until("no other object is left", || {
+            let left = room.stage.api.list(kind, "")?;
+            ensure!(left.is_empty(), "{} {kind} are left", left.len());
+            Ok(Some(()))
+        })?;
+    }
+    let (mut count, mut since) = (writes(room.stage)?, Instant::now());
+    room.until("nothing is written", || {
+        let now = writes(room.stage)?;
+        if now != count {
+            (count, since) = (now, Instant::now());
+        }
+        Ok((since.elapsed() >= QUIET).then_some(count))
+    })
+}
+
 pub(crate) fn counted(stage: &mut Stage) -> Result<()> {
     let room = Room::open(stage, "counted")?;
-    room.until("no other object is left", || {
-        let left = stage.api.list("scaledobjects", "")?;
-        ensure!(left.is_empty(), "{} are left", left.len());
-        Ok(Some(()))
-    })?;
-    let before = writes(stage)?;
+    let before = settled(&room)?;
     room.workload("web", 0, |_| ())?;
     room.until_ready("web")?;
     room.until("the HPA had a look at it", || told(&room.hpa("web")?, "ScalingActive").map(Some))?;
