@@ -90,10 +90,14 @@ impl Cluster {
             self.node = Some(node);
             joined?;
         }
-        self.wait_for("controllers run", Duration::from_secs(60), || {
-            Ok(Some(self.kubectl(&["get", "serviceaccount", "default", "--namespace=default"])?))
-        })?;
-        Ok(())
+        self.wait_for_account("default")
+    }
+
+    /// Waits until controllers have given a namespace its account: before that its pods are refused.
+    pub(crate) fn wait_for_account(&self, namespace: &str) -> Result<()> {
+        let account = ["get", "serviceaccount", "default", "--namespace", namespace];
+        let what = format!("controllers have made the account of {namespace}");
+        self.wait_for(&what, Duration::from_secs(60), || self.kubectl(&account).map(Some)).map(drop)
     }
 
     /// Nodes that run nothing: their pods are Ready in a fraction of a second, Jobs complete.

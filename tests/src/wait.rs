@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// The pause between two looks. Ten looks a second see a change soon enough for any figure that we print in seconds, and
+/// The shortest pause between two looks. Ten looks a second see a change soon enough for any figure that we print in seconds, and
 /// cost one `kubectl` at a time.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -40,12 +40,27 @@ impl Stop {
 ///
 /// # Errors
 /// The time is up, or `stop` was requested.
-pub fn until<T>(stop: &Stop, what: &str, limit: Duration, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+pub fn until<T>(stop: &Stop, what: &str, limit: Duration, look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    until_each(stop, what, limit, Duration::ZERO, look)
+}
+
+/// The same with at least `period` from one look to the next.
+///
+/// # Errors
+/// As [`until`].
+pub fn until_each<T>(
+    stop: &Stop,
+    what: &str,
+    limit: Duration,
+    period: Duration,
+    mut look: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let began = Instant::now();
     loop {
         if stop.requested() {
             bail!("interrupted while waiting until {what}");
         }
+        let looked = Instant::now();
         let seen = match look() {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => None,
@@ -58,7 +73,7 @@ pub fn until<T>(stop: &Stop, what: &str, limit: Duration, mut look: impl FnMut()
                 None => bail!("waited {seconds} s until {what}, which did not happen"),
             }
         }
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(PAUSE.max(period.saturating_sub(looked.elapsed())));
     }
 }
 

@@ -412,14 +412,14 @@ mod tests {
         let _alone = crate::fuzz::PROCESSORS.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Others' time is left out; a slow disk is not, but three times in a row it is us.
         for _ in 0..3 {
-            let (stood, began) = (both_stood().await, std::time::Instant::now());
+            let (before, began) = (both_stood().await, std::time::Instant::now());
             let engine = engine(folder.path());
             let mut digests = std::collections::BTreeSet::new();
             // One after the other, as the host looks at its folder.
             for path in &paths {
                 digests.insert(engine.load(path).await.unwrap().digest().to_owned());
             }
-            let took = began.elapsed().saturating_sub(both_stood().await - stood);
+            let took = began.elapsed().saturating_sub(both_stood().await - before);
             assert_eq!(digests.len(), HUNDRED);
             println!("figure: engine and {HUNDRED} cached scalers ready = {:.3} s (not optimised)", took.as_secs_f64());
             if took < Duration::from_secs(1) {

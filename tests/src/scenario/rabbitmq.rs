@@ -17,7 +17,7 @@ use crate::cluster::{Cluster, Options};
 use crate::paths;
 use crate::process::Life;
 use crate::services::MetricsServer;
-use crate::wait::{self, Stop};
+use crate::wait::Stop;
 use stage::{Brokers, NAMESPACE, OBJECT, RABBITMQ_1, RABBITMQ_2};
 
 /// What is watched.
@@ -137,7 +137,7 @@ impl Play<'_> {
         println!("sending {SECOND} tasks to {RABBITMQ_2}");
         stage::send(self.cluster, RABBITMQ_2, "wait", SECOND)?;
         self.step("up for the second queue", SOON, |now| now.wanted > first.wanted)?;
-        self.course.metrics = wait::until(&self.setting.stop, "kubectl describes all three metrics", SOON, || {
+        self.course.metrics = self.cluster.wait_for("kubectl describes all three metrics", SOON, || {
             let told = self.metrics()?;
             // A kubelet that is late once leaves the processor unknown for a while; both queues are full until then.
             ensure!(!told.contains("unknown"), "{told}");

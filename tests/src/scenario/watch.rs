@@ -6,13 +6,13 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::paths;
 use crate::process::output;
-use crate::wait::Stop;
+use crate::wait::{self, Stop};
 
 /// One look.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -86,8 +86,7 @@ impl<'a> Watch<'a> {
         Self { cluster, workload, work, began: Instant::now(), printed: None, turn: 0 }
     }
 
-    /// Looks once a second until `enough`, at most for `limit`, and says what it saw then. A look that fails is none; the
-    /// last reason is told when the time is up.
+    /// Looks once a second until `enough`, at most for `limit`, and says what it saw then; see [`wait::until`].
     pub(super) fn until(
         &mut self,
         stop: &Stop,
@@ -95,31 +94,16 @@ impl<'a> Watch<'a> {
         what: &str,
         mut enough: impl FnMut(&Row) -> bool,
     ) -> Result<Row> {
-        let (began, mut failed) = (Instant::now(), None);
-        while began.elapsed() < limit {
-            if stop.requested() {
-                bail!("interrupted");
+        wait::until_each(stop, what, limit, PERIOD, || {
+            let row = self.look()?;
+            self.print(&row);
+            if enough(&row) {
+                return Ok(Some(Ok(row)));
             }
-            let looked = Instant::now();
-            match self.look() {
-                Ok(row) => {
-                    self.print(&row);
-                    if enough(&row) {
-                        return Ok(row);
-                    }
-                    self.work.turn(row.ready, self.turn)?;
-                    self.turn += 1;
-                    failed = None;
-                }
-                Err(error) => failed = Some(error),
-            }
-            std::thread::sleep(PERIOD.saturating_sub(looked.elapsed()));
-        }
-        let seconds = limit.as_secs();
-        Err(failed.map_or_else(
-            || anyhow!("waited {seconds} s until {what}, which did not happen"),
-            |error| error.context(format!("waited {seconds} s until {what}")),
-        ))
+            let turned = self.work.turn(row.ready, self.turn);
+            self.turn += 1;
+            Ok(turned.err().map(Err))
+        })?
     }
 
     /// Since the table began.

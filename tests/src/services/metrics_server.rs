@@ -18,6 +18,8 @@ use crate::{node, paths};
 /// Names its binary, its log, its record, and its Service.
 pub(crate) const NAME: &str = "metrics-server";
 
+/// Its entry.
+const API: &str = "v1beta1.metrics.k8s.io";
 /// The API server asks every few seconds whether an aggregated API is there.
 const AVAILABLE_MAX: Duration = Duration::from_secs(60);
 /// Two looks at all pods, ten seconds apart, which is as often as metrics-server can be made to look.
@@ -70,7 +72,7 @@ impl MetricsServer {
             life: cluster.life(),
         })?;
         cluster.apply(&registration(address, real).to_string())?;
-        let available = ["wait", "--for=condition=Available", "apiservice/v1beta1.metrics.k8s.io", "--timeout=1s"];
+        let available = ["wait", "--for=condition=Available", "apiservice", API, "--timeout=1s"];
         cluster.wait_for("metrics-server is available", AVAILABLE_MAX, || {
             if let Err(error) = process.check() {
                 return Ok(Some(Err(error)));
@@ -91,6 +93,15 @@ impl MetricsServer {
         })
     }
 
+    /// Takes its entry out of a cluster that lives on, and ends it: an API that is registered and not served keeps every
+    /// namespace from going.
+    ///
+    /// # Errors
+    /// The cluster does not let it go.
+    pub fn leave(self, cluster: &Cluster) -> Result<()> {
+        cluster.kubectl(&["delete", "apiservice", API]).map(drop)
+    }
+
     /// The process: its log, its id, its signals.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
@@ -102,7 +113,7 @@ fn registration(address: SocketAddr, real: bool) -> Value {
     let metadata = |name: &str| json!({"name": name, "namespace": "kube-system"});
     let api = json!({
         "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
-        "metadata": {"name": "v1beta1.metrics.k8s.io"},
+        "metadata": {"name": API},
         "spec": {
             "group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100, "versionPriority": 100,
             "insecureSkipTLSVerify": true,

@@ -1,9 +1,10 @@
-//! Reading manifests.
+//! Reading manifests, of ours and of Prometheus' operator.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use bellows_tests::cluster::Cluster;
 use bellows_tests::process::output;
 use bellows_tests::setup::{self, Needs};
 use serde::Deserialize;
@@ -39,8 +40,18 @@ pub(crate) fn only(documents: &[Value], kind: &str) -> Result<Value> {
     Ok(found.remove(0))
 }
 
+/// Has a cluster know what Prometheus' operator would: without it the chart's monitors are of no kind.
+pub(crate) fn define_prometheus(cluster: &Cluster) -> Result<()> {
+    let folder = definitions_of_prometheus()?;
+    for kind in ["podmonitors", "servicemonitors", "prometheusrules"] {
+        let file = folder.join(format!("monitoring.coreos.com_{kind}.yaml"));
+        cluster.kubectl(&["create", "--filename", &file.display().to_string()])?;
+    }
+    cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).map(drop)
+}
+
 /// The folder with the definitions of Prometheus' operator, downloaded once.
-pub(crate) fn definitions_of_prometheus() -> Result<PathBuf> {
+fn definitions_of_prometheus() -> Result<PathBuf> {
     let (module, checksum) = MODULE;
     let mut download = Command::new("go");
     download.args(["mod", "download", "-json", module]).current_dir(std::env::temp_dir());

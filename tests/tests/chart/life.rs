@@ -15,7 +15,7 @@ use bellows_tests::setup::{self, Needs};
 use bellows_tests::{guests, node};
 use serde_json::Value;
 
-use crate::document::definitions_of_prometheus;
+use crate::document::define_prometheus;
 
 const NAMESPACE: &str = "keda";
 const SOON: Duration = Duration::from_secs(60);
@@ -60,11 +60,7 @@ fn a_release_is_installed_upgraded_and_uninstalled_and_leaves_nothing_terminatin
     guests::build_all()?;
     let cluster = Cluster::start(Options { stand_in_nodes: 0, real_node: true, ..Options::default() })?;
     let redis = Redis::start(RedisOptions { address: IpAddr::V4(node::ADDRESS), ..RedisOptions::default() })?;
-    for kind in ["podmonitors", "servicemonitors", "prometheusrules"] {
-        let file = definitions_of_prometheus()?.join(format!("monitoring.coreos.com_{kind}.yaml"));
-        cluster.kubectl(&["create", "--filename", &file.display().to_string()])?;
-    }
-    cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])?;
+    define_prometheus(&cluster)?;
     let [_, article, _] = RENDERINGS;
     let values = article.values();
     let deployed = Deployed::install(&cluster, NAMESPACE, &[&values])?;

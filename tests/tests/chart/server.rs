@@ -4,17 +4,13 @@ use anyhow::Result;
 use bellows_tests::chart::{RELEASE, RENDERINGS, chart, helm_in};
 use bellows_tests::cluster::{Cluster, Options};
 
-use crate::document::{definitions_of_prometheus, prepare};
+use crate::document::{define_prometheus, prepare};
 
 #[test]
 fn an_api_server_takes_every_rendering_to_the_letter() -> Result<()> {
     prepare()?;
     let cluster = Cluster::start(Options { stand_in_nodes: 0, ..Options::default() })?;
-    for kind in ["podmonitors", "servicemonitors", "prometheusrules"] {
-        let file = definitions_of_prometheus()?.join(format!("monitoring.coreos.com_{kind}.yaml"));
-        cluster.kubectl(&["create", "--filename", &file.display().to_string()])?;
-    }
-    cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])?;
+    define_prometheus(&cluster)?;
     for namespace in ["bellows", "keda", "shop", "monitoring"] {
         cluster.kubectl(&["create", "namespace", namespace])?;
     }

@@ -49,15 +49,10 @@ pub(crate) fn followed(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-fn servers_of(room: &Room<'_>) -> Result<Vec<Value>> {
-    let pods = room.stage.api.list("pods", &room.namespace)?;
-    Ok(pods.into_iter().filter(|pod| pod["metadata"]["labels"]["app"] == "servers").collect())
-}
-
 /// Waits until so many servers run. Before that they have no node yet, and a phase that somebody else still writes.
 fn until_running(room: &Room<'_>, count: usize) -> Result<Vec<Value>> {
     room.until(&format!("{count} servers run"), || {
-        let mut pods = servers_of(room)?;
+        let mut pods = room.pods("servers")?;
         pods.retain(|pod| pod["status"]["phase"] == "Running");
         ensure!(pods.len() == count, "{} run", pods.len());
         Ok(Some(pods))
@@ -75,8 +70,8 @@ fn failed_pods_are_no_pods(room: &Room<'_>) -> Result<()> {
     let namespace = format!("--namespace={}", room.namespace);
     let failed = r#"--patch={"status":{"phase":"Failed"}}"#;
     room.stage.cluster.kubectl(&["patch", "pod", "failed", &namespace, "--subresource=status", failed])?;
-    room.stage.cluster.kubectl(&["label", "pod", "failed", &namespace, "app=servers"])?;
-    ensure!(servers_of(room)?.len() == 5, "it is no server");
+    room.stage.api.merge("pods", &room.namespace, "failed", &json!({"metadata": {"labels": {"app": "servers"}}}))?;
+    ensure!(room.pods("servers")?.len() == 5, "it is no server");
     // Three polls.
     room.stays("four pods are followed", Duration::from_secs(3), || Ok(room.replicas("proxy")? == 4))
 }

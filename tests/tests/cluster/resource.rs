@@ -67,8 +67,7 @@ fn metrics(room: &Room<'_>, name: &str) -> Result<Value> {
 pub(crate) fn measured_by_the_hpa(stage: &Stage) -> Result<()> {
     let metrics_server = MetricsServer::start(&stage.cluster)?;
     let measured = measured(stage, &metrics_server);
-    // An API that is registered and not served keeps every namespace from going.
-    stage.cluster.kubectl(&["delete", "apiservice", "v1beta1.metrics.k8s.io"])?;
+    metrics_server.leave(&stage.cluster)?;
     measured
 }
 
@@ -150,8 +149,7 @@ fn mixed(room: &Room<'_>) -> Result<()> {
     until_replicas(room, "mixed", 1)?;
     // Those that go are not to be annotated.
     room.until("one pod is left", || {
-        let pods = room.stage.api.list("pods", &room.namespace)?;
-        let left = pods.iter().filter(|pod| pod["metadata"]["labels"]["app"] == "mixed").count();
+        let left = room.pods("mixed")?.len();
         ensure!(left == 1, "there are {left}");
         Ok(Some(()))
     })?;

@@ -124,6 +124,13 @@ impl<'stage> Room<'stage> {
         deployment["spec"]["replicas"].as_u64().context("a Deployment has replicas")
     }
 
+    /// Pods of the Deployment, whatever became of them.
+    pub(crate) fn pods(&self, name: &str) -> Result<Vec<Value>> {
+        let mut pods = self.stage.api.list("pods", &self.namespace)?;
+        pods.retain(|pod| pod["metadata"]["labels"]["app"] == name);
+        Ok(pods)
+    }
+
     /// How often the Deployment's spec was changed: a visit to another count shows here, too short to be seen or not.
     pub(crate) fn generation(&self, name: &str) -> Result<u64> {
         let deployment = self.stage.api.get("deployments", &self.namespace, name)?;

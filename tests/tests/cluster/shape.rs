@@ -99,10 +99,8 @@ pub(crate) fn for_people(stage: &Stage) -> Result<()> {
         ensure!(words.starts_with(&["keda-hpa-web", "Deployment/web", "9/10", "(avg)", "1", "10", "3"]), "{printed}");
         Ok(Some(()))
     })?;
-    room.until("it is ready and active", || {
-        let told = (room.condition("web", "Ready")?.0, room.condition("web", "Active")?.0);
-        Ok((told == ("True".to_owned(), "True".to_owned())).then_some(()))
-    })?;
+    room.until_ready("web")?;
+    room.until("it is active", || Ok((room.condition("web", "Active")?.0 == "True").then_some(())))?;
     let printed = stage.cluster.kubectl(&["get", "so", "--namespace=people"])?;
     let lines: Vec<Vec<&str>> = printed.lines().map(|line| line.split_whitespace().collect()).collect();
     let [header, row] = lines.as_slice() else { anyhow::bail!("two lines, not {printed}") };

@@ -79,7 +79,7 @@ pub(crate) fn healthy(stage: &Stage) -> Result<()> {
     }
     for place in &places {
         stage.until_replicas(&place.name, 1)?;
-        stage.until("it is ready", || Ok((stage.seen.of(&place.name)?.ready.0 == "True").then_some(())))?;
+        stage.until_ready(&place.name)?;
     }
     // Where this trial is the only one, nothing is broken beside it, and little is proven.
     let (end, mut most) = (Instant::now() + SOON, 0);
@@ -99,7 +99,7 @@ pub(crate) fn healthy(stage: &Stage) -> Result<()> {
             }
             for place in &places {
                 stage.until_replicas(&place.name, replicas)?;
-                stage.until("it is ready", || Ok((stage.seen.of(&place.name)?.ready.0 == "True").then_some(())))?;
+                stage.until_ready(&place.name)?;
                 let took = began.elapsed();
                 ensure!(took < SCALED_MAX, "{} took {took:?} to {replicas} in round {round}", place.name);
             }

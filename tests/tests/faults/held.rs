@@ -39,7 +39,7 @@ pub(crate) fn held(stage: &Stage, row: &Row) -> Result<()> {
     place.mend(&row.fault, WORK)?;
     place.fill(MORE)?;
     let after = stage.until_replicas(row.name, ALL).context("scaling does not resume")?;
-    stage.until("it is ready again", || Ok((stage.seen.of(row.name)?.ready.0 == "True").then_some(())))?;
+    stage.until_ready(row.name)?;
 
     let text = |field: &str| failure[field].as_str().unwrap_or_default().to_owned();
     let line = format!(

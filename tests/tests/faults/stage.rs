@@ -150,6 +150,14 @@ impl Stage {
         })
     }
 
+    pub(crate) fn until_ready(&self, name: &str) -> Result<()> {
+        self.until(&format!("{name} is ready"), || {
+            let ready = self.seen.of(name)?.ready;
+            ensure!(ready.0 == "True", "it is {ready:?}");
+            Ok(Some(()))
+        })
+    }
+
     /// What `bellows why` is told of an object.
     pub(crate) fn why(&self, name: &str) -> Result<Value> {
         let query = format!("labelSelector=scaledobject.keda.sh%2Fname%3D{name}");

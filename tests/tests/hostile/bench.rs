@@ -155,9 +155,14 @@ impl Stopwatch {
     }
 }
 
-/// Sends words to a server by way of the component, and brings back what it was told.
+/// Words to a server, by way of the component.
+pub(crate) fn question(connection: &RedisConnection, command: &str) -> Call {
+    call(Some(connection.clone()), vec![trigger(0, "ask", &[("command", command)])])
+}
+
+/// Sends them, and brings back what it was told.
 pub(crate) async fn ask(scaler: &Scaler, connection: &RedisConnection, command: &str) -> Measured {
-    scaler.measure(call(Some(connection.clone()), vec![trigger(0, "ask", &[("command", command)])])).await
+    scaler.measure(question(connection, command)).await
 }
 
 /// The only failure of a call.

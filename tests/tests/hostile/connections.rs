@@ -11,7 +11,7 @@ use bellows_tests::authority::{Authority, Subject};
 use bellows_tests::services::{BlackHole, Redis, RedisOptions};
 use bellows_wasm::{Endpoint, Scaler};
 
-use super::bench::{Bench, ask, call, failure, patient, server, trigger};
+use super::bench::{Bench, ask, call, failure, patient, question, server, trigger};
 
 fn redis(options: RedisOptions) -> Redis {
     Redis::start(options).unwrap()
@@ -19,8 +19,7 @@ fn redis(options: RedisOptions) -> Redis {
 
 /// What a server was asked by the component and answered.
 async fn answer(scaler: &Scaler, connection: &RedisConnection, command: &str) -> String {
-    let asked = call(Some(connection.clone()), vec![trigger(0, "ask", &[("command", command)])]);
-    let measured = scaler.measure(patient(asked)).await;
+    let measured = scaler.measure(patient(question(connection, command))).await;
     assert_eq!(measured.endpoint, Endpoint::Answered, "{command}: {measured:?}");
     failure(measured).message
 }

@@ -41,9 +41,7 @@ impl Brokers {
         node.import(&image::rabbitmq()?)?;
         node.import(&image::celery()?)?;
         cluster.kubectl(&["create", "namespace", NAMESPACE])?;
-        // Pods are refused before there is one.
-        let account = ["get", "serviceaccount", "default", "--namespace", NAMESPACE];
-        cluster.wait_for("there is an account for pods", STARTED_MAX, || cluster.kubectl(&account).map(Some))?;
+        cluster.wait_for_account(NAMESPACE)?;
         for (name, password) in BROKERS {
             let manifest = include_str!("broker.yaml").replace("$BROKER", name).replace("$PASSWORD", password);
             apply(cluster, &format!("{name}.yaml"), &manifest)?;
